@@ -1,0 +1,150 @@
+import { Acquisition, type Attempt } from "./acquisition.ts";
+import { backoffDelay } from "./backoff.ts";
+import { MIN_TTL_MS } from "./check.ts";
+import { DatabaseError, LockAcquisitionError, isLockError } from "./errors.ts";
+import type { Lease } from "./lease.ts";
+import { ttlBeforeDeadline, type Settings, type Wish } from "./lock-options.ts";
+import { Lock } from "./lock.ts";
+import { elapsed, type Instant } from "./runtime.ts";
+import { linkSignals } from "./wait.ts";
+
+/** Waiters that sleep until a lock's end wake up to so many ms apart. */
+const WAKE_SPREAD_MS = 50;
+
+type Refusal = Attempt & { readonly status: "held" };
+type Win = Attempt & { readonly status: "won" } & { readonly ttlMs: number };
+
+/** One call of `acquire`: attempts and pauses until it has the lock or its patience is spent. */
+export class AcquireCall {
+  readonly #settings: Settings;
+  readonly #lease: Lease;
+  readonly #keys: readonly [string, ...string[]];
+  readonly #wish: Wish;
+  readonly #started: Instant;
+
+  constructor(settings: Settings, lease: Lease, keys: readonly [string, ...string[]], wish: Wish) {
+    this.#settings = settings;
+    this.#lease = lease;
+    this.#keys = keys;
+    this.#wish = wish;
+    this.#started = settings.runtime.now();
+  }
+
+  /** @throws LockAcquisitionError, LockConfigurationError */
+  async run(): Promise<Lock> {
+    // Fails here, before any I/O, when the deadline leaves no time.
+    ttlBeforeDeadline(this.#wish.ttl, this.#settings);
+    const settle = this.#lease.pledge();
+    const acquisition = new Acquisition(this.#lease.context, this.#keys, this.#wish.trace);
+    const settleWhenClean = (): void => void acquisition.cleanedUp().then(settle);
+    const abort = linkSignals(this.#wish.signals);
+    try {
+      const won = await this.#try(acquisition, abort.signal);
+      return this.#lock(won, settleWhenClean);
+    } catch (error) {
+      acquisition.abandon();
+      settleWhenClean();
+      throw error;
+    } finally {
+      abort.abort();
+    }
+  }
+
+  async #try(acquisition: Acquisition, signal: AbortSignal): Promise<Win> {
+    const { runtime } = this.#settings;
+    const { emit } = this.#lease.context;
+    for (let attempt = 1; ; attempt += 1) {
+      if (signal.aborted) throw this.#aborted();
+      const ttlMs = ttlBeforeDeadline(this.#wish.ttl, this.#settings);
+      const outcome = await acquisition.attempt({
+        ttlMs,
+        livenessMs: ttlMs,
+        budgetLeft: () => this.#budgetLeft(),
+        signal,
+      });
+      switch (outcome.status) {
+        case "won":
+          return { ...outcome, ttlMs };
+        case "aborted":
+          throw this.#aborted();
+        case "error":
+          throw this.#failed(outcome.error, outcome.why);
+        case "held": {
+          emit({ type: "busy", key: outcome.key, remainingMs: outcome.remainingMs, attempt });
+          const pauseMs = this.#pauseMs(outcome, attempt);
+          if (pauseMs === undefined) throw this.#refused(outcome);
+          await runtime.sleep(pauseMs, signal);
+        }
+      }
+    }
+  }
+
+  #lock({ claims, fence, since, ttlMs }: Win, settle: () => void): Lock {
+    const { runtime, maxTtl, deadline } = this.#settings;
+    const { renewal, trace } = this.#wish;
+    const lease = this.#lease;
+    const times = { ttlMs, livenessMs: ttlMs, renewTtlMs: ttlMs, renewal, deadline, since };
+    const holding = lease.hold({ keys: this.#keys, claims, fence, ...times }, settle);
+    const { emit } = lease.context;
+    const waitedMs = elapsed(this.#started, runtime.now());
+    emit({ type: "acquired", keys: this.#keys, fence, waitedMs });
+    return new Lock(holding, { lease, runtime, maxTtl, emit, ttl: ttlMs, trace });
+  }
+
+  /** How long to sleep before the next attempt; undefined when this was the last. */
+  #pauseMs({ remainingMs }: Refusal, attempt: number): number | undefined {
+    const { runtime } = this.#settings;
+    const { retry } = this.#wish;
+    const leftMs = this.#patienceLeft();
+    if (attempt > retry.maxRetries || leftMs <= 0) return undefined;
+    const backoffMs = backoffDelay(retry, attempt - 1, runtime);
+    const freeMs = (remainingMs ?? Infinity) + 1 + runtime.random() * WAKE_SPREAD_MS;
+    return Math.min(backoffMs, freeMs, leftMs);
+  }
+
+  /** Ms in which another attempt may start. */
+  #patienceLeft(): number {
+    const { runtime, deadline } = this.#settings;
+    const now = runtime.now();
+    const waitLeft = (this.#wish.waitTimeout ?? Infinity) - elapsed(this.#started, now);
+    if (deadline === undefined) return waitLeft;
+    return Math.min(waitLeft, deadline.getTime() - now.wall - MIN_TTL_MS - WAKE_SPREAD_MS);
+  }
+
+  /** Ms left for the whole call: the waiting, and one request's time for the last attempt. */
+  #budgetLeft(): number {
+    const { runtime, database } = this.#settings;
+    const { waitTimeout, retry } = this.#wish;
+    const waiting = waitTimeout ?? (retry.maxRetries === 0 ? 0 : Infinity);
+    return waiting + database.requestTimeout - elapsed(this.#started, runtime.now());
+  }
+
+  #refused({ key, lockData, remainingMs }: Refusal): LockAcquisitionError {
+    const { retry, waitTimeout } = this.#wish;
+    const left = remainingMs === null ? "without expiry" : `for another ${remainingMs} ms`;
+    const details = { holder: lockData?.ownerHash ?? null, remainingMs };
+    if (retry.maxRetries === 0 || waitTimeout === 0) {
+      const message = `Lock "${key}" is held by another ${left}.`;
+      return new LockAcquisitionError("held", key, message, details);
+    }
+    const waited = Math.round(elapsed(this.#started, this.#settings.runtime.now()));
+    const message = `Lock "${key}" was still held by another (${left}) after ${waited} ms of waiting. Raise waitTimeout or retry.maxRetries to wait longer.`;
+    return new LockAcquisitionError("timeout", key, message, details);
+  }
+
+  #aborted(): LockAcquisitionError {
+    const [key] = this.#keys;
+    const cause: unknown = this.#wish.signals.find((signal) => signal.aborted)?.reason;
+    return new LockAcquisitionError("aborted", key, `Waiting for lock "${key}" was aborted.`, {
+      cause,
+    });
+  }
+
+  #failed(error: unknown, why: string): unknown {
+    if (isLockError(error, "LOCK_CONFIGURATION")) return error;
+    const [key] = this.#keys;
+    const reason = error instanceof DatabaseError ? error.message : why;
+    const message = `Lock "${key}" could not be acquired: ${reason}.`;
+    return new LockAcquisitionError("error", key, message, { cause: error });
+  }
+}

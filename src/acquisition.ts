@@ -1,0 +1,210 @@
+import { backoffDelay } from "./backoff.ts";
+import {
+  canOutliveHolder,
+  type AcquireOutcome,
+  type Claim,
+  type LockData,
+  type Suspect,
+} from "./database.ts";
+import { failureOf } from "./errors.ts";
+import { GivingBack, RESEND_PAUSES } from "./give-back.ts";
+import { formatOwnerHash } from "./key.ts";
+import type { LeaseContext } from "./lease.ts";
+import { LockStatus } from "./lock-status.ts";
+import type { Instant } from "./runtime.ts";
+import { Validity } from "./validity.ts";
+import { bounded } from "./wait.ts";
+
+/** Sends beyond the first whose fate is unknown, or that were refused for a moment only. */
+const MAX_RESENDS = 2;
+
+/** A database that hands out dead holders or used-up tokens forever ends a call after so many. */
+const MAX_ROUNDS = 1_000;
+
+export interface AttemptLimits {
+  /** What to ask for, in ms. */
+  readonly ttlMs: number;
+  readonly livenessMs: number;
+  /** Ms left for the whole call. */
+  readonly budgetLeft: () => number;
+  readonly signal: AbortSignal | undefined;
+}
+
+export type Attempt =
+  | {
+      readonly status: "won";
+      readonly claims: readonly [Claim, ...Claim[]];
+      readonly fence: number | undefined;
+      readonly since: Instant;
+    }
+  | {
+      readonly status: "held";
+      readonly key: string;
+      readonly lockData: LockData | null;
+      readonly remainingMs: number | null;
+    }
+  | { readonly status: "aborted" }
+  | { readonly status: "error"; readonly error: unknown; readonly why: string };
+
+/**
+ * One call's way to its locks. All its sends carry one token, so that a send whose answer was lost
+ * is found again as its own; a call that may have left something behind cleans up after itself.
+ */
+export class Acquisition {
+  readonly #context: LeaseContext;
+  readonly #keys: readonly [string, ...string[]];
+  readonly #trace: string | undefined;
+  readonly #suspects: Map<string, Suspect> = new Map();
+  readonly #cleanups: Promise<unknown>[] = [];
+  #processHash: string;
+  #resends = 0;
+  /** Something may be stored under the current token. */
+  #isOpen = false;
+  #longestMs = 0;
+
+  constructor(context: LeaseContext, keys: readonly [string, ...string[]], trace?: string) {
+    this.#context = context;
+    this.#keys = keys;
+    this.#trace = trace;
+    this.#processHash = this.#mint();
+  }
+
+  /**
+   * Asks once, and again at once where the answer was lost, where the holder seems to be dead, or
+   * where the token was used up. Ends with a win, a refusal, an abort, or without an answer.
+   */
+  async attempt(limits: AttemptLimits): Promise<Attempt> {
+    const { runtime } = this.#context;
+    for (let round = 1; ; round += 1) {
+      const since = runtime.now();
+      const claims = this.#claims(limits.livenessMs);
+      const sent = await this.#send(claims, limits);
+      if (sent.ended === "aborted") return { status: "aborted" };
+      if (sent.ended === "failed" || sent.ended === "late") {
+        const error = sent.ended === "failed" ? sent.error : undefined;
+        if (!(await this.#mayResend(error, limits))) {
+          return { status: "error", error, why: "the database gave no answer that counts" };
+        }
+        continue;
+      }
+      const outcome = sent.value;
+      switch (outcome.status) {
+        case LockStatus.SUCCESS:
+          return this.#won(claims, outcome, since, limits);
+        case LockStatus.SOMEONE_ELSE_HOLDS_LOCK:
+          if (this.#suspect(outcome) && limits.budgetLeft() > 0 && round < MAX_ROUNDS) break;
+          return { ...outcome, status: "held", key: this.#nameOf(outcome.key) };
+        case "GONE":
+        case "LOST":
+          this.abandon();
+          this.#processHash = this.#mint();
+          if (limits.budgetLeft() <= 0 || round >= MAX_ROUNDS) {
+            return { status: "error", error: undefined, why: "its token was used up" };
+          }
+      }
+    }
+  }
+
+  /** The call ends without the lock, or with another token: takes back what may have been stored. */
+  abandon(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    const { emit } = this.#context;
+    const keys = this.#keys;
+    const request = { claims: this.#claims(0), fence: undefined };
+    const givingBack = new GivingBack(this.#context, keys[0], request, this.#longestMs);
+    givingBack.failures.subscribe((error) => emit({ type: "releaseFailed", keys, error }));
+    this.#cleanups.push(givingBack.ended);
+  }
+
+  /** Settles when nothing of abandoned tokens is left to do. Never rejects. */
+  async cleanedUp(): Promise<void> {
+    await Promise.all(this.#cleanups);
+  }
+
+  async #send(
+    claims: readonly Claim[],
+    { ttlMs, livenessMs, budgetLeft, signal }: AttemptLimits,
+  ): ReturnType<typeof bounded<AcquireOutcome>> {
+    const { database, runtime } = this.#context;
+    const suspects = [...this.#suspects.values()];
+    this.#longestMs = Math.max(this.#longestMs, ttlMs, livenessMs);
+    const sent = await bounded(
+      runtime,
+      database.acquire({ claims, ttlMs, livenessMs, suspects }),
+      budgetLeft(),
+      signal,
+    );
+    const failed = sent.ended === "failed" && failureOf(sent.error).applied === "no";
+    if (sent.ended !== "done" && !failed) this.#isOpen = true;
+    return sent;
+  }
+
+  async #mayResend(error: unknown, { budgetLeft, signal }: AttemptLimits): Promise<boolean> {
+    const { runtime } = this.#context;
+    if (!failureOf(error).retriable || this.#resends >= MAX_RESENDS) return false;
+    const pauseMs = backoffDelay(RESEND_PAUSES, this.#resends, runtime);
+    if (budgetLeft() <= pauseMs) return false;
+    this.#resends += 1;
+    await runtime.sleep(pauseMs, signal);
+    return true;
+  }
+
+  #won(
+    claims: readonly [Claim, ...Claim[]],
+    outcome: AcquireOutcome & { readonly status: LockStatus.SUCCESS },
+    since: Instant,
+    { ttlMs, livenessMs }: AttemptLimits,
+  ): Attempt {
+    const { runtime, emit } = this.#context;
+    this.#isOpen = true;
+    if (new Validity(since, ttlMs, livenessMs).remaining(runtime.now()) <= 0) {
+      const why = `its ttl of ${ttlMs} ms is too short for the round trip to the database`;
+      return { status: "error", error: undefined, why };
+    }
+    if (outcome.takenOver !== undefined) {
+      emit({ type: "takeover", key: this.#nameOf(outcome.takenOver) });
+    }
+    const { fence } = outcome;
+    const [first, ...rest] = claims;
+    const fenced = ({ key, lockData }: Claim): Claim => ({
+      key,
+      lockData: fence === undefined ? lockData : { ...lockData, fence },
+    });
+    return { status: "won", claims: [fenced(first), ...rest.map(fenced)], fence, since };
+  }
+
+  /** Notes the holder as perhaps dead; false when there is nothing (new) to suspect. */
+  #suspect({
+    key,
+    lockData,
+    remainingMs,
+  }: AcquireOutcome & { readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK }): boolean {
+    if (lockData === null || !canOutliveHolder(lockData, remainingMs)) return false;
+    const { ownerHash, processHash } = lockData;
+    if (this.#suspects.get(key)?.ownerHash === ownerHash) return false;
+    this.#suspects.set(key, { key, ownerHash, processHash });
+    return true;
+  }
+
+  #claims(livenessMs: number): readonly [Claim, ...Claim[]] {
+    const claim = (name: string): Claim => {
+      const key = this.#context.keyPrefix + name;
+      const ownerHash = formatOwnerHash(key, this.#processHash, this.#trace);
+      const owner = { ownerHash, processHash: this.#processHash, trace: this.#trace };
+      return { key, lockData: { ...this.#context.database.createLockData(owner), livenessMs } };
+    };
+    const [first, ...rest] = this.#keys;
+    return [claim(first), ...rest.map(claim)];
+  }
+
+  /** The user's name of a key in the database. */
+  #nameOf(key: string): string {
+    return key.slice(this.#context.keyPrefix.length);
+  }
+
+  /** One process hash for each token: a lock and its liveness record live and die together. */
+  #mint(): string {
+    return `leasehold/${this.#context.runtime.token()}`;
+  }
+}

@@ -1,0 +1,170 @@
+/** Marks our errors whatever copy of the package made them. */
+const BRAND = Symbol.for("leasehold.error");
+
+/** The `code` of every error this library throws on purpose. */
+export type LockErrorCode =
+  | "LOCK_ACQUISITION"
+  | "LOCK_NOT_OWNED"
+  | "LOCK_EXTENSION"
+  | "LOCK_RELEASE_UNKNOWN"
+  | "LOCK_LOST"
+  | "LOCK_CONFIGURATION"
+  | "LOCK_DATABASE";
+
+/**
+ * Base of every error of this library. `lockKey` is the user's key (undefined where no key is
+ * concerned); `cause` is the underlying error, cleaned of commands and credentials.
+ */
+export abstract class LockError extends Error {
+  abstract readonly code: LockErrorCode;
+  readonly lockKey: string | undefined;
+
+  constructor(message: string, lockKey?: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = new.target.name;
+    this.lockKey = lockKey;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+}
+
+/**
+ * True for every error of this library, also one made by another copy of the package, where
+ * `instanceof` fails. With `code`, true only for that kind.
+ *
+ * @example if (isLockError(error, "LOCK_ACQUISITION")) return busy();
+ */
+export function isLockError(value: unknown, code?: LockErrorCode): value is LockError {
+  return (
+    value instanceof Error &&
+    BRAND in value &&
+    (code === undefined || ("code" in value && value.code === code))
+  );
+}
+
+/** Why a lock was not had: see {@link LockAcquisitionError}. */
+export type LockAcquisitionReason = "held" | "timeout" | "aborted" | "error";
+
+/** What is known of the holder when an acquisition is refused. */
+export interface RefusedBy {
+  /** The holder's owner hash; null when unknown or unreadable. Not for end users. */
+  readonly holder: string | null;
+  /** Milliseconds the holder's lock has left; null when it has no expiry or this is unknown. */
+  readonly remainingMs: number | null;
+}
+
+/**
+ * The lock could not be had. `reason`: `held`, refused and no retry was asked for; `timeout`,
+ * retries or `waitTimeout` spent; `aborted`, the signal; `error`, no answer that counts from the
+ * database (see `cause`).
+ */
+export class LockAcquisitionError extends LockError {
+  readonly code = "LOCK_ACQUISITION";
+  readonly reason: LockAcquisitionReason;
+  readonly remainingMs: number | null;
+  /** Not enumerable: a holder is for the program's own use, not for logs or answers. */
+  declare readonly holder: string | null;
+
+  constructor(
+    reason: LockAcquisitionReason,
+    lockKey: string,
+    message: string,
+    details: Partial<RefusedBy> & { readonly cause?: unknown } = {},
+  ) {
+    super(message, lockKey, details.cause);
+    this.reason = reason;
+    this.remainingMs = details.remainingMs ?? null;
+    Object.defineProperty(this, "holder", { value: details.holder ?? null });
+  }
+}
+
+/** The lock with this `token` is not ours (any more): it expired, was taken over or forced. */
+export class LockNotOwnedError extends LockError {
+  readonly code = "LOCK_NOT_OWNED";
+  readonly token: string;
+
+  constructor(lockKey: string, token: string) {
+    super(
+      `Lock "${lockKey}" is not owned by this token: it expired, was taken over or was forced before its release. Work longer than the TTL needs autoRenew or extend().`,
+      lockKey,
+    );
+    this.token = token;
+  }
+}
+
+/** The lock could not be extended. `cause` tells a lost lock from an unanswered request. */
+export class LockExtensionError extends LockError {
+  readonly code = "LOCK_EXTENSION";
+  readonly token: string;
+
+  constructor(lockKey: string, token: string, message: string, cause: unknown) {
+    super(message, lockKey, cause);
+    this.token = token;
+  }
+}
+
+/**
+ * No answer told whether the release was applied. Where the error can pass, the release goes on in
+ * the background until the lock's TTL has passed; the key is free by then at the latest.
+ */
+export class LockReleaseUnknownError extends LockError {
+  readonly code = "LOCK_RELEASE_UNKNOWN";
+
+  constructor(lockKey: string, cause: unknown) {
+    super(
+      `The release of lock "${lockKey}" was not confirmed. It ends with its TTL at the latest.`,
+      lockKey,
+      cause,
+    );
+  }
+}
+
+/** The lock was lost while it was held: reason of `lock.signal`, and how `withLock` rejects. */
+export class LockLostError extends LockError {
+  readonly code = "LOCK_LOST";
+  /** What the callback of `withLock` had returned, when it did return. */
+  readonly result: unknown;
+
+  constructor(lockKey: string, why: string, details: { result?: unknown; cause?: unknown } = {}) {
+    super(`Lock "${lockKey}" was lost: ${why}.`, lockKey, details.cause);
+    this.result = details.result;
+  }
+}
+
+/** An option is wrong; nothing was sent. */
+export class LockConfigurationError extends LockError {
+  readonly code = "LOCK_CONFIGURATION";
+  /** The option, e.g. `"ttl"`. */
+  readonly option: string;
+
+  constructor(option: string, message: string, cause?: unknown) {
+    super(`${option}: ${message}`, undefined, cause);
+    this.option = option;
+  }
+}
+
+/**
+ * The database refused, or did not answer in a way that counts. `applied: "no"` is certain;
+ * `"unknown"` means the command may have been carried out, or may still be.
+ */
+export class DatabaseError extends LockError {
+  readonly code = "LOCK_DATABASE";
+  readonly applied: "no" | "unknown";
+  /** Whether the same command may succeed in a moment (Redis loading, failing over, busy). */
+  readonly retriable: boolean;
+
+  constructor(
+    message: string,
+    outcome: { readonly applied: "no" | "unknown"; readonly retriable: boolean; cause?: unknown },
+  ) {
+    super(message, undefined, outcome.cause);
+    this.applied = outcome.applied;
+    this.retriable = outcome.retriable;
+  }
+}
+
+/** What an error says of the command that failed. An error of another make says nothing: unknown. */
+export function failureOf(error: unknown): { applied: "no" | "unknown"; retriable: boolean } {
+  if (error instanceof DatabaseError) return error;
+  const isOurs = isLockError(error, "LOCK_CONFIGURATION");
+  return isOurs ? { applied: "no", retriable: false } : { applied: "unknown", retriable: true };
+}

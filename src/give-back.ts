@@ -1,0 +1,82 @@
+import { backoffDelay } from "./backoff.ts";
+import type { Database, ReleaseOutcome, ReleaseRequest } from "./database.ts";
+import { LockReleaseUnknownError, failureOf } from "./errors.ts";
+import { Events } from "./events.ts";
+import { elapsed, type Runtime } from "./runtime.ts";
+
+/** Pauses between sends whose fate is unknown: quick at first, then sparing of a sick database. */
+export const RESEND_PAUSES = {
+  maxRetries: 0,
+  initialDelay: 100,
+  maxDelay: 3_000,
+  multiplier: 2,
+  jitter: true,
+} as const;
+
+/** `EXPIRED`: no answer came, but the time has passed after which Redis has forgotten the lock. */
+export type GiveBackOutcome = ReleaseOutcome | { readonly status: "EXPIRED" };
+
+interface Context {
+  readonly database: Database;
+  readonly runtime: Runtime;
+}
+
+/**
+ * A release under way. It goes on, whoever waits for it, until it is confirmed, refused for good,
+ * or `longestMs`, the longest TTL ever asked for, has passed. Sending a release again is harmless.
+ */
+export class GivingBack {
+  /** Every send that was refused, or has no answer that counts. */
+  readonly failures: Events<unknown> = new Events<unknown>();
+  /** How it ended; undefined when Redis refused for good. Never rejects. */
+  readonly ended: Promise<GiveBackOutcome | undefined>;
+  readonly #key: string;
+
+  constructor(context: Context, key: string, request: ReleaseRequest, longestMs: number) {
+    this.#key = key;
+    this.ended = this.#run(context, request, longestMs);
+  }
+
+  /**
+   * Waits for the outcome, but for no more than `maxSends` unanswered sends from now.
+   *
+   * @throws LockReleaseUnknownError
+   */
+  async outcomeWithin(maxSends: number): Promise<GiveBackOutcome> {
+    let sends = 0;
+    let lastError: unknown;
+    let stop = (): void => {};
+    const gaveUp = new Promise<undefined>((resolve) => {
+      stop = this.failures.subscribe((error) => {
+        lastError = error;
+        sends += 1;
+        if (sends === maxSends) resolve(undefined);
+      });
+    });
+    const outcome = await Promise.race([this.ended, gaveUp]).finally(stop);
+    if (outcome === undefined) throw new LockReleaseUnknownError(this.#key, lastError);
+    return outcome;
+  }
+
+  async #run(
+    { database, runtime }: Context,
+    request: ReleaseRequest,
+    longestMs: number,
+  ): Promise<GiveBackOutcome | undefined> {
+    const started = runtime.now();
+    // A renewal may still be under way, and lengthen the lock for as long as its timeout.
+    const forgottenMs = longestMs + database.requestTimeout;
+    for (let sends = 1; ; sends += 1) {
+      try {
+        return await database.release(request);
+      } catch (error) {
+        this.failures.emit(error);
+        if (!failureOf(error).retriable) return undefined;
+      }
+      const leftMs = forgottenMs - elapsed(started, runtime.now());
+      if (leftMs <= 0) return { status: "EXPIRED" };
+      const pauseMs = backoffDelay(RESEND_PAUSES, sends - 1, runtime);
+      await runtime.sleep(Math.min(leftMs, pauseMs));
+    }
+  }
+}

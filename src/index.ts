@@ -1,0 +1,47 @@
+export type { RetryOptions } from "./backoff.ts";
+export {
+  Database,
+  type AcquireOutcome,
+  type AcquireRequest,
+  type Claim,
+  type CreateOutcome,
+  type DatabaseOptions,
+  type DeleteOutcome,
+  type Inspection,
+  type LockData,
+  type ProcessData,
+  type ReleaseOutcome,
+  type ReleaseRequest,
+  type RenewOutcome,
+  type RenewRequest,
+  type Suspect,
+  type UpdateOutcome,
+} from "./database.ts";
+export {
+  DatabaseError,
+  LockAcquisitionError,
+  LockConfigurationError,
+  LockError,
+  LockExtensionError,
+  LockLostError,
+  LockNotOwnedError,
+  LockReleaseUnknownError,
+  isLockError,
+  type LockAcquisitionReason,
+  type LockErrorCode,
+} from "./errors.ts";
+export { Events } from "./events.ts";
+export type { LockEvent } from "./lock-events.ts";
+export type {
+  AutoRenewOptions,
+  LockContext,
+  LockOptions,
+  LockServiceOptions,
+} from "./lock-options.ts";
+export { LockService, type LockInfo } from "./lock-service.ts";
+export { LockStatus } from "./lock-status.ts";
+export { Lock } from "./lock.ts";
+export type { RedisClient } from "./redis/redis-client.ts";
+export { RedisDatabase } from "./redis/redis-database.ts";
+export type { RedisDatabaseOptions } from "./redis/redis-primitives.ts";
+export { systemRuntime, type Instant, type Runtime } from "./runtime.ts";

@@ -1,0 +1,65 @@
+import { DatabaseError } from "../errors.ts";
+
+/** Redis says so before it runs anything; in a moment the same command may go through. */
+const PASSING = /^(?:LOADING|READONLY|BUSY)\b/;
+
+/**
+ * Redis or Upstash says so before it runs anything, or our script stopped at its reads: not
+ * applied. https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors and
+ * https://upstash.com/docs/redis/troubleshooting/max_requests_limit
+ */
+const REFUSED =
+  /^(?:WRONGPASS|NOAUTH|NOPERM|WRONGTYPE|OOM|Unauthorized)\b|^ERR (?:max |Error running script|Error compiling script|user_script)|\bscript: [0-9a-f]{40}\b/;
+
+/** What `@upstash/redis` puts around the server's own words. */
+const WRAPPING = /^(?:Command failed: |Command \d+ \[ \w+ \] failed: )/;
+const COMMAND = /, command was: [^]*$/;
+
+/**
+ * Turns what a client threw into a DatabaseError. Only an error that carries a known Redis prefix
+ * is certain not to have been applied; everything else is unknown. The client puts the whole
+ * command into its messages, keys and owner hashes included: none of it is kept.
+ */
+export function databaseFailure(operation: string, thrown: unknown): DatabaseError {
+  const message = serverWords(thrown);
+  const retriable = PASSING.test(message);
+  const applied = retriable || REFUSED.test(message) ? "no" : "unknown";
+  return new DatabaseError(
+    applied === "no"
+      ? `Redis refused to ${operation}: ${message}`
+      : `Redis gave no answer to "${operation}": ${message}`,
+    { applied, retriable: retriable || applied === "unknown", cause: withoutCommand(thrown) },
+  );
+}
+
+/** No answer within the time given: it may have been applied, or may still be. */
+export function databaseTimeout(operation: string, ms: number): DatabaseError {
+  return new DatabaseError(`Redis gave no answer to "${operation}" within ${ms} ms`, {
+    applied: "unknown",
+    retriable: true,
+  });
+}
+
+/** An answer of a shape our scripts never give, such as `null` or a proxy's page. */
+export function unreadableReply(operation: string): DatabaseError {
+  return new DatabaseError(`Redis gave no readable answer to "${operation}"`, {
+    applied: "unknown",
+    retriable: true,
+  });
+}
+
+function serverWords(thrown: unknown): string {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return text.replace(COMMAND, "").replace(WRAPPING, "").slice(0, 200);
+}
+
+function withoutCommand(thrown: unknown, depth = 0): unknown {
+  if (!(thrown instanceof Error)) return new Error(serverWords(thrown));
+  const inner = depth < 3 && thrown.cause !== undefined ? thrown.cause : undefined;
+  const clean = new Error(
+    serverWords(thrown),
+    inner === undefined ? undefined : { cause: withoutCommand(inner, depth + 1) },
+  );
+  clean.name = thrown.name;
+  return clean;
+}

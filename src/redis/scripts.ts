@@ -1,0 +1,206 @@
+/**
+ * The scripts that do the atomic work. Each is one plain EVAL; every key it touches is in KEYS; no
+ * TIME, no randomness, milliseconds only. Reads come before INCR and INCR before other writes,
+ * because Redis does not roll a script back. A record is never re-encoded here: cjson rounds.
+ */
+
+/** Helpers that stand at the head of the scripts that read records. */
+export const RECORDS: string = `
+-- Returns what is stored ("" when nothing) and, if it is a lock record, that record. Anything else
+-- at our key is held by someone unreadable: never free, never an error.
+local function read(key)
+  local raw = redis.pcall("GET", key)
+  if type(raw) == "table" then
+    if string.find(raw.err, "WRONGTYPE", 1, true) then return "?", nil end
+    error(raw.err)
+  end
+  if not raw or raw == "" then return "", nil end
+  local ok, record = pcall(cjson.decode, raw)
+  if ok and type(record) == "table" and type(record.ownerHash) == "string"
+    and type(record.processHash) == "string" then
+    return raw, record
+  end
+  return raw, nil
+end
+
+local function fenceOf(record)
+  return type(record.fence) == "number" and string.format("%.0f", record.fence) or ""
+end
+
+local function remaining(key, ms)
+  return math.max(redis.call("PTTL", key), ms)
+end
+
+-- Never shortens, and leaves a key without expiry alone.
+local function lengthen(key, ms)
+  local left = redis.call("PTTL", key)
+  if left >= 0 and left < ms then redis.call("PEXPIRE", key, ms) end
+end
+`;
+
+/**
+ * Takes all claims or none.
+ *
+ * KEYS: fence, proc, then lock and gone of each claim, then proc and gone of each suspect.
+ * ARGV: claims, ttlMs, livenessMs, graceMs, first fence, process data, then owner hash and record
+ * (open at its end, for the fence) of each claim, then claim number, owner hash and process hash of
+ * each suspect.
+ * Returns { status, fence, claim number, record, remaining ms }.
+ */
+export const ACQUIRE: string = `-- leasehold:acquire
+${RECORDS}
+local fenceKey, procKey = KEYS[1], KEYS[2]
+local claims, ttlMs, livenessMs = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local graceMs, firstFence, processData = tonumber(ARGV[4]), ARGV[5], ARGV[6]
+
+local suspects = {}
+for s = 1, (#KEYS - 2 - 2 * claims) / 2 do
+  local k, a = 2 + 2 * claims + 2 * s - 1, 6 + 2 * claims + 3 * s - 2
+  suspects[tonumber(ARGV[a])] = {
+    proc = KEYS[k], gone = KEYS[k + 1], ownerHash = ARGV[a + 1], processHash = ARGV[a + 2]
+  }
+end
+
+local own, taken, ownFence, isGone, refusal = {}, {}, "", false, nil
+for i = 1, claims do
+  local lockKey, ownerHash, suspect = KEYS[1 + 2 * i], ARGV[5 + 2 * i], suspects[i]
+  local raw, record = read(lockKey)
+  if redis.call("EXISTS", KEYS[2 + 2 * i]) == 1 then isGone = true end
+  if record and record.ownerHash == ownerHash then
+    own[#own + 1], ownFence = lockKey, fenceOf(record)
+  elseif record and suspect and record.ownerHash == suspect.ownerHash
+    and record.processHash == suspect.processHash
+    and redis.call("EXISTS", suspect.proc) == 0 then
+    taken[#taken + 1] = i
+  elseif raw ~= "" and not refusal then
+    refusal = { "SOMEONE_ELSE_HOLDS_LOCK", "", i, record and raw or "", redis.call("PTTL", lockKey) }
+  end
+end
+
+if isGone or refusal then
+  if #own > 0 then redis.call("DEL", procKey, unpack(own)) end
+  if isGone then return { "GONE", "", 0, "", 0 } end
+  return refusal
+end
+
+if #own == claims then
+  if redis.call("EXISTS", procKey) == 0 then return { "LOST", "", 0, "", 0 } end
+  for i = 1, claims do lengthen(own[i], ttlMs) end
+  lengthen(procKey, livenessMs)
+  return { "SUCCESS", ownFence, 0, "", 0 }
+end
+
+if redis.call("EXISTS", fenceKey) == 0 then redis.call("SET", fenceKey, firstFence) end
+local fence = string.format("%.0f", redis.call("INCR", fenceKey))
+local kept = {}
+for i = 1, #own do kept[own[i]] = true end
+for i = 1, claims do
+  local lockKey = KEYS[1 + 2 * i]
+  local record = ARGV[6 + 2 * i] .. ',"fence":' .. fence .. "}"
+  redis.call("SET", lockKey, record, "PX", kept[lockKey] and remaining(lockKey, ttlMs) or ttlMs)
+end
+redis.call("SET", procKey, processData, "PX", remaining(procKey, livenessMs))
+for i = 1, #taken do redis.pcall("SET", suspects[taken[i]].gone, "taken", "PX", graceMs) end
+return { "SUCCESS", fence, taken[1] or 0, "", 0 }
+`;
+
+/**
+ * Keeps claims alive: expiry first, so that a full database (OOM) cannot end a lease; then the
+ * record, for people. Creates nothing. With 0 ms for both times it only asks.
+ *
+ * KEYS: lock and proc of each claim.
+ * ARGV: process data, then owner hash, fence, ttlMs, livenessMs and record of each claim.
+ * Returns { "SUCCESS", { status of each claim } }.
+ */
+export const RENEW: string = `-- leasehold:renew
+${RECORDS}
+local processData, statuses = ARGV[1], {}
+for i = 1, #KEYS / 2 do
+  local lockKey, procKey, a = KEYS[2 * i - 1], KEYS[2 * i], 5 * i - 3
+  local ownerHash, fence, record = ARGV[a], ARGV[a + 1], ARGV[a + 4]
+  local ttlMs, livenessMs = tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
+  local _, stored = read(lockKey)
+  if stored and stored.ownerHash == ownerHash and fenceOf(stored) == fence
+    and redis.call("EXISTS", procKey) == 1 then
+    lengthen(lockKey, ttlMs)
+    lengthen(procKey, livenessMs)
+    if ttlMs > 0 then redis.pcall("SET", lockKey, record, "KEEPTTL") end
+    if livenessMs > 0 then redis.pcall("SET", procKey, processData, "KEEPTTL") end
+    statuses[i] = "SUCCESS"
+  else
+    statuses[i] = "LOST"
+  end
+end
+return { "SUCCESS", statuses }
+`;
+
+/**
+ * Gives claims back. The tombstone says why the owner hash ended, and stays whatever was found:
+ * "released" is only written by a release that deleted its own record, so that the same release
+ * sent twice succeeds twice, and one that came too late never does.
+ *
+ * KEYS: proc, then lock and gone of each claim.
+ * ARGV: graceMs, fence ("" for any), then owner hash of each claim.
+ * Returns { status, record }.
+ */
+export const RELEASE: string = `-- leasehold:release
+${RECORDS}
+local procKey, graceMs, fence = KEYS[1], tonumber(ARGV[1]), ARGV[2]
+local status, holder = "SUCCESS", ""
+for i = 1, (#KEYS - 1) / 2 do
+  local lockKey, goneKey, ownerHash = KEYS[2 * i], KEYS[2 * i + 1], ARGV[2 + i]
+  local raw, record = read(lockKey)
+  local reason = redis.pcall("GET", goneKey)
+  if type(reason) ~= "string" then reason = "lost" end
+  if record and record.ownerHash == ownerHash then
+    redis.call("DEL", lockKey)
+    reason = (fence == "" or fence == fenceOf(record)) and "released" or "lost"
+    raw = ""
+  end
+  if reason ~= "released" then
+    if raw ~= "" then
+      status, holder = "SOMEONE_ELSE_HOLDS_LOCK", record and raw or ""
+    elseif status == "SUCCESS" then
+      status = "NO_KEY"
+    end
+  end
+  redis.pcall("SET", goneKey, reason, "PX", graceMs)
+end
+redis.call("DEL", procKey)
+return { status, holder }
+`;
+
+/**
+ * Looks at a lock, and at the process of its holder when one is named.
+ *
+ * KEYS: lock, then proc of the process named, if any.
+ * ARGV: nothing.
+ * Returns { status, record, remaining ms, 1 if that process is alive }.
+ */
+export const INSPECT: string = `-- leasehold:inspect
+${RECORDS}
+local lockKey, procKey = KEYS[1], KEYS[2]
+local raw, record = read(lockKey)
+if raw == "" then return { "NO_KEY", "", 0, 0 } end
+local alive = procKey and redis.call("EXISTS", procKey) or 0
+return { "SUCCESS", record and raw or "", redis.call("PTTL", lockKey), alive }
+`;
+
+/**
+ * Deletes the lock of one owner, whoever asks; without an owner, what is no lock record.
+ *
+ * KEYS: lock, then gone of the owner, if one is named.
+ * ARGV: graceMs, owner hash ("" for none).
+ * Returns { status }.
+ */
+export const FORCE_DELETE: string = `-- leasehold:force-delete
+${RECORDS}
+local lockKey, goneKey, graceMs, ownerHash = KEYS[1], KEYS[2], tonumber(ARGV[1]), ARGV[2]
+local raw, record = read(lockKey)
+-- The same command sent twice.
+if goneKey and redis.pcall("GET", goneKey) == "forced" then return { "SUCCESS" } end
+if raw == "" or (record and record.ownerHash or "") ~= ownerHash then return { "NO_KEY" } end
+redis.call("DEL", lockKey)
+if goneKey then redis.pcall("SET", goneKey, "forced", "PX", graceMs) end
+return { "SUCCESS" }
+`;

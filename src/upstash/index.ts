@@ -1,0 +1,1 @@
+export { redisFromEnv, type RedisEnv } from "./redis-from-env.ts";

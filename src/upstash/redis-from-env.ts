@@ -1,0 +1,62 @@
+import { Redis } from "@upstash/redis";
+import { LockConfigurationError } from "../errors.ts";
+import { show } from "../check.ts";
+
+/** Environment variables, or the bindings of a Worker; other entries do not matter. */
+export type RedisEnv = Readonly<Record<string, unknown>>;
+
+/** Longest wait for the server, in ms; the default of RedisDatabase's `requestTimeout` as well. */
+const TIMEOUT_MS = 2_000;
+
+/** Where the credentials may stand, in this order: Upstash's own names, then Vercel KV's. */
+const NAMES = [
+  ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"],
+  ["KV_REST_API_URL", "KV_REST_API_TOKEN"],
+] as const;
+
+/**
+ * A client of `@upstash/redis` set up for locks: each command is sent once, within 2 s, so that the
+ * lock decides about sending again; no guessing at JSON, no telemetry, no batching across requests.
+ *
+ * @param env the Worker's `env`, or by default `process.env`
+ * @throws LockConfigurationError naming the variable that is missing or wrong
+ * @example const database = new RedisDatabase(redisFromEnv(c.env));
+ */
+export function redisFromEnv(env: RedisEnv = processEnv()): Redis {
+  const found = NAMES.find(([url, token]) => env[url] !== undefined || env[token] !== undefined);
+  const [urlName, tokenName] = found ?? NAMES[0];
+  const url = checkUrl(urlName, checkPresent(urlName, env[urlName]));
+  const token = checkPresent(tokenName, env[tokenName]);
+  return new Redis({
+    url,
+    token,
+    retry: { retries: 0 },
+    signal: () => AbortSignal.timeout(TIMEOUT_MS),
+    automaticDeserialization: false,
+    enableAutoPipelining: false,
+    enableTelemetry: false,
+  });
+}
+
+function processEnv(): RedisEnv {
+  const { process } = globalThis as { readonly process?: { readonly env?: RedisEnv } };
+  return process?.env ?? {};
+}
+
+function checkPresent(name: string, value: unknown): string {
+  if (typeof value === "string" && value.trim() !== "") return value.trim();
+  const names = NAMES.map(([url, token]) => `${url} and ${token}`).join(", or ");
+  throw new LockConfigurationError(
+    name,
+    `is ${value === undefined ? "missing" : "empty or no string"}; set ${names} (in a Worker pass its env: redisFromEnv(c.env))`,
+  );
+}
+
+function checkUrl(name: string, value: string): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url?.protocol === "https:" || url?.protocol === "http:") return value;
+  const hint = url?.protocol.startsWith("redis") ? " (the REST URL, not the one for TCP)" : "";
+  // Never more than the scheme: a URL for TCP carries the password.
+  const shown = url === undefined ? show(value.slice(0, 8)) : show(url.protocol);
+  throw new LockConfigurationError(name, `must be an https:// URL${hint}, but begins ${shown}`);
+}
