@@ -1,0 +1,32 @@
+import type { Context } from "hono";
+
+/** Whether there is a body whose end can be waited for. */
+export function canHoldResponse(c: Context): boolean {
+  return c.req.method !== "HEAD" && c.res.status !== 101 && c.res.body !== null;
+}
+
+/** The same response, that calls `onEnd` once when its body is sent, cancelled or failed. */
+export function holdResponse(response: Response, onEnd: () => Promise<void>): Response {
+  if (response.body === null) return response;
+  const reader = response.body.getReader();
+  const body = new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (!done) {
+          controller.enqueue(value);
+          return;
+        }
+        await onEnd();
+        controller.close();
+      } catch (error) {
+        await onEnd();
+        controller.error(error);
+      }
+    },
+    async cancel(reason) {
+      await Promise.all([reader.cancel(reason), onEnd()]);
+    },
+  });
+  return new Response(body, response);
+}

@@ -1,0 +1,2 @@
+export { locks, type LocksVariables } from "./locks.ts";
+export { withLock, type GuardOptions, type GuardVariables } from "./with-lock.ts";

@@ -1,0 +1,59 @@
+import type { Context } from "hono";
+import type { LockAcquisitionError } from "../errors.ts";
+
+/** A refusal that is no one's fault may be tried again soon. */
+const RETRY_SOON = { "retry-after": "1" };
+
+const TITLES = {
+  409: "Conflict",
+  423: "Locked",
+  429: "Too Many Requests",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+} as const;
+
+/** Statuses that tell a client to come back: RFC 9110, RFC 4918 and RFC 6585. */
+export type BusyStatus = 409 | 423 | 429;
+
+export const BUSY_STATUSES: readonly number[] = [409, 423, 429] satisfies readonly BusyStatus[];
+
+/** Another request holds the lock. Says when to try again, and nothing of the holder. */
+export function busyProblem(
+  c: Context,
+  status: BusyStatus,
+  { remainingMs }: LockAcquisitionError,
+): Response {
+  const seconds = Math.max(1, Math.ceil((remainingMs ?? 0) / 1000));
+  const detail = "Another request is working on this. Try again later.";
+  return c.body(problem(status, detail), status, {
+    ...PROBLEM_JSON,
+    "retry-after": String(seconds),
+  });
+}
+
+/** Whether another holds the lock could not be learned. */
+export function unavailableProblem(c: Context): Response {
+  const detail = "This cannot be done safely at the moment. Try again later.";
+  return c.body(problem(503, detail), 503, { ...PROBLEM_JSON, ...RETRY_SOON });
+}
+
+/**
+ * The work was done, but perhaps not alone: the handler's answer is replaced, with all its headers
+ * but those that let a browser read this one.
+ */
+export function lostProblem(handled: Response): Response {
+  const headers = new Headers(PROBLEM_JSON);
+  for (const [name, value] of handled.headers) {
+    if (name.startsWith("access-control-") || name === "vary") headers.set(name, value);
+  }
+  const detail =
+    "The work was interrupted, and its outcome is uncertain. Check before trying again.";
+  return new Response(problem(500, detail), { status: 500, headers });
+}
+
+const PROBLEM_JSON = { "content-type": "application/problem+json" };
+
+/** RFC 9457. */
+function problem(status: keyof typeof TITLES, detail: string): string {
+  return JSON.stringify({ type: "about:blank", title: TITLES[status], status, detail });
+}
