@@ -1,0 +1,125 @@
+import { randomUUID } from "node:crypto";
+import { Redis } from "@upstash/redis";
+import { afterAll, afterEach, beforeAll, expect, inject } from "vitest";
+import { startRestFront, type RestFront } from "../../dev/rest-front.ts";
+import type { RestSession } from "../../dev/rest-session.ts";
+import {
+  LockService,
+  RedisDatabase,
+  systemRuntime,
+  type LockServiceOptions,
+  type RedisDatabaseOptions,
+  type Runtime,
+} from "../../src/index.ts";
+import { redisFromEnv } from "../../src/upstash/index.ts";
+
+/** How long a tombstone of a test may live: long enough to be met, short enough to wait for. */
+export const GRACE_MS = 30_000;
+
+/** One client of the REST front, with keys, counters and faults of its own. */
+export interface Rest {
+  readonly session: RestSession;
+  /** In front of every key of this test. */
+  readonly prefix: string;
+  /** The client that `redisFromEnv` makes. */
+  readonly redis: Redis;
+  /** Runs a command past the counters and faults, to look or to interfere. */
+  command(...command: (string | number)[]): Promise<unknown>;
+  database(options?: RedisDatabaseOptions): RedisDatabase;
+  locks(options?: Partial<LockServiceOptions>): LockService;
+  /** What `waitUntil` was given by the services of `locks()`. */
+  readonly pledges: Promise<unknown>[];
+  /** Sleeps of the library that are still under way. */
+  readonly pendingSleeps: () => number;
+}
+
+/**
+ * Gives each test of a file a session of its own, and checks after each test that nothing is left:
+ * no sleeping timer, no key but `fence` and those that expire within the grace.
+ */
+export function useRest(): { open(): Rest } {
+  let front: RestFront | undefined;
+  let admin: RestSession | undefined;
+  const opened: Rest[] = [];
+  beforeAll(async () => {
+    front = await startRestFront({ redisUrl: inject("redisUrl") });
+    admin = front.openSession();
+  });
+  afterAll(async () => {
+    await front?.stop();
+  });
+  afterEach(async () => {
+    for (const rest of opened.splice(0)) {
+      rest.session.faults.clear();
+      await Promise.all(rest.pledges);
+      await rest.session.settled();
+      await expectNothingLeft(rest);
+      rest.session.close();
+    }
+  });
+  return {
+    open() {
+      if (front === undefined || admin === undefined) throw new Error("open() before beforeAll");
+      const rest = openRest(front.openSession(), clientOf(admin));
+      opened.push(rest);
+      return rest;
+    },
+  };
+}
+
+function clientOf({ url, token }: RestSession): Redis {
+  return redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token });
+}
+
+function openRest(session: RestSession, admin: Redis): Rest {
+  const prefix = `{${randomUUID()}}`;
+  const redis = clientOf(session);
+  const { runtime, pending } = countingRuntime();
+  const pledges: Promise<unknown>[] = [];
+  const database = (options: RedisDatabaseOptions = {}): RedisDatabase =>
+    new RedisDatabase(redis, { prefix, runtime, graceMs: GRACE_MS, ...options });
+  return {
+    session,
+    prefix,
+    redis,
+    pledges,
+    pendingSleeps: pending,
+    database,
+    command: (name, ...args) => admin.exec([String(name), ...args]),
+    locks: (options = {}) =>
+      new LockService({
+        database: database(),
+        runtime,
+        waitUntil: (promise) => void pledges.push(promise),
+        ...options,
+      }),
+  };
+}
+
+/** The system's runtime, which knows how many sleeps are under way. */
+function countingRuntime(): { readonly runtime: Runtime; readonly pending: () => number } {
+  let pending = 0;
+  return {
+    pending: () => pending,
+    runtime: {
+      ...systemRuntime,
+      async sleep(ms, signal) {
+        pending += 1;
+        await systemRuntime.sleep(ms, signal);
+        pending -= 1;
+      },
+    },
+  };
+}
+
+async function expectNothingLeft({ prefix, command, pendingSleeps }: Rest): Promise<void> {
+  expect(pendingSleeps(), "sleeps still under way").toBe(0);
+  const keys = (await command("KEYS", `${prefix.replaceAll(/[[\]?*\\]/g, "\\$&")}*`)) as string[];
+  for (const key of keys) {
+    if (key === `${prefix}fence`) continue;
+    const ttl = Number(await command("PTTL", key));
+    expect(key.slice(prefix.length), "a key that is left").toMatch(/^gone:/);
+    expect(ttl, `PTTL of ${key}`).toBeGreaterThan(0);
+    expect(ttl, `PTTL of ${key}`).toBeLessThanOrEqual(GRACE_MS);
+  }
+}
