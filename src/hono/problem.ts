@@ -37,18 +37,11 @@ export function unavailableProblem(c: Context): Response {
   return c.body(problem(503, detail), 503, { ...PROBLEM_JSON, ...RETRY_SOON });
 }
 
-/**
- * The work was done, but perhaps not alone: the handler's answer is replaced, with all its headers
- * but those that let a browser read this one.
- */
-export function lostProblem(handled: Response): Response {
-  const headers = new Headers(PROBLEM_JSON);
-  for (const [name, value] of handled.headers) {
-    if (name.startsWith("access-control-") || name === "vary") headers.set(name, value);
-  }
+/** The work was done, but perhaps not alone. */
+export function lostProblem(c: Context): Response {
   const detail =
     "The work was interrupted, and its outcome is uncertain. Check before trying again.";
-  return new Response(problem(500, detail), { status: 500, headers });
+  return c.body(problem(500, detail), 500, PROBLEM_JSON);
 }
 
 const PROBLEM_JSON = { "content-type": "application/problem+json" };

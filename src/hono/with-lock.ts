@@ -47,6 +47,8 @@ export interface GuardOptions extends Omit<LockOptions, "signal" | "trace"> {
   readonly release?: "wait" | "background";
 }
 
+const CROSS_ORIGIN = /^(?:access-control-.*|vary)$/;
+
 /** Which keys a request holds through its guards. */
 const guarded: WeakMap<Context, Set<string>> = new WeakMap();
 
@@ -140,10 +142,12 @@ async function concludeOrReplace(c: Context, lock: Lock, { onLost }: GuardOption
     await concludeWork(lock, undefined);
   } catch (error) {
     if (!(error instanceof LockLostError)) throw error;
-    const answer = (await onLost?.(c, error)) ?? lostProblem(c.res);
-    // Without this, Hono would copy the headers of the answer that no longer counts.
+    // Hono copies the headers of the answer so far into the next: none must stay of one that no
+    // longer counts, but those that let a browser read the new one.
+    const headers = [...c.res.headers].filter(([name]) => CROSS_ORIGIN.test(name));
     c.res = undefined;
-    c.res = answer;
+    c.res = new Response(null, { headers });
+    c.res = (await onLost?.(c, error)) ?? lostProblem(c);
   }
 }
 

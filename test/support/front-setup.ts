@@ -1,4 +1,3 @@
-import "./provided.ts";
 import type { TestProject } from "vitest/node";
 import { startStack } from "../../dev/stack.ts";
 

@@ -1,4 +1,3 @@
-import "./provided.ts";
 import type { TestProject } from "vitest/node";
 import { startRedis } from "../../dev/redis.ts";
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Redis } from "@upstash/redis";
+import type { Redis } from "@upstash/redis";
 import { afterAll, afterEach, beforeAll, expect, inject } from "vitest";
 import { startRestFront, type RestFront } from "../../dev/rest-front.ts";
 import type { RestSession } from "../../dev/rest-session.ts";
@@ -37,7 +37,7 @@ export interface Rest {
  * Gives each test of a file a session of its own, and checks after each test that nothing is left:
  * no sleeping timer, no key but `fence` and those that expire within the grace.
  */
-export function useRest(): { open(): Rest } {
+export function useRest(): { readonly open: () => Rest } {
   let front: RestFront | undefined;
   let admin: RestSession | undefined;
   const opened: Rest[] = [];
@@ -112,12 +112,13 @@ function countingRuntime(): { readonly runtime: Runtime; readonly pending: () =>
   };
 }
 
-async function expectNothingLeft({ prefix, command, pendingSleeps }: Rest): Promise<void> {
+async function expectNothingLeft(rest: Rest): Promise<void> {
+  const { prefix, pendingSleeps } = rest;
   expect(pendingSleeps(), "sleeps still under way").toBe(0);
-  const keys = (await command("KEYS", `${prefix.replaceAll(/[[\]?*\\]/g, "\\$&")}*`)) as string[];
+  const keys = (await rest.command("KEYS", `${prefix.replaceAll(/[[\]?*\\]/g, "\\$&")}*`)) as string[];
   for (const key of keys) {
     if (key === `${prefix}fence`) continue;
-    const ttl = Number(await command("PTTL", key));
+    const ttl = Number(await rest.command("PTTL", key));
     expect(key.slice(prefix.length), "a key that is left").toMatch(/^gone:/);
     expect(ttl, `PTTL of ${key}`).toBeGreaterThan(0);
     expect(ttl, `PTTL of ${key}`).toBeLessThanOrEqual(GRACE_MS);

@@ -1,0 +1,310 @@
+import { Hono, type Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { describe, expect, it } from "vitest";
+import { LockConfigurationError, type LockAcquisitionError } from "../../src/index.ts";
+import {
+  locks,
+  withLock,
+  type GuardOptions,
+  type GuardVariables,
+  type LocksVariables,
+} from "../../src/hono/index.ts";
+import { useRest, type Rest } from "../support/rest.ts";
+
+const { open } = useRest();
+
+type Guarded = { Variables: LocksVariables & GuardVariables };
+
+/** An app with one guarded route, `/work/:id`, and what its handler does. */
+function appWith(
+  rest: Rest,
+  options: Partial<GuardOptions> = {},
+  handler: (c: Context<Guarded>) => Response | Promise<Response> = (c) => c.text("done"),
+): Hono<Guarded> {
+  const service = rest.locks();
+  const app = new Hono<Guarded>();
+  app.use(locks(() => service));
+  app.onError((error, c) => {
+    if (error instanceof HTTPException) return error.getResponse();
+    return c.text(`${error.name}: ${error.message}`, 500);
+  });
+  app.on(
+    ["GET", "POST", "OPTIONS", "HEAD"],
+    "/work/:id",
+    withLock({ key: (c) => `work:${c.req.param("id")}`, ...options }),
+    handler,
+  );
+  return app;
+}
+
+describe("a free key", () => {
+  it("runs the handler under the lock, and gives it back, for two requests", async () => {
+    const rest = open();
+    const app = appWith(rest, { ttl: 5_000 }, async (c) => {
+      return c.json({ key: c.var.lock.key, held: await c.var.lock.isHeld() });
+    });
+    const answer = await app.request("/work/1");
+    expect(await answer.json()).toEqual({ key: "work:1", held: true });
+    expect(await rest.locks().isLocked("work:1")).toBe(false);
+    const { acquire, release, renew } = rest.session.counters.byScript;
+    expect({ acquire, release, asked: renew }).toEqual({ acquire: 1, release: 1, asked: 1 });
+  });
+
+  it("takes several keys at once, all of them or none", async () => {
+    const rest = open();
+    const app = appWith(rest, { key: ["a", "b"] });
+    const other = await rest.locks().acquire("b");
+    expect((await app.request("/work/1")).status).toBe(409);
+    expect(await rest.locks().isLocked("a")).toBe(false);
+    await other.release();
+    expect((await app.request("/work/1")).status).toBe(200);
+  });
+
+  it("a null key lets the request pass without a lock", async () => {
+    const rest = open();
+    const app = appWith(rest, { key: () => null }, (c) => c.json(c.var.lock === undefined));
+    expect(await (await app.request("/work/1")).json()).toBe(true);
+    expect(rest.session.counters.requests).toBe(0);
+  });
+
+  it("OPTIONS passes without a lock", async () => {
+    const rest = open();
+    expect((await appWith(rest).request("/work/1", { method: "OPTIONS" })).status).toBe(200);
+    expect(rest.session.counters.requests).toBe(0);
+  });
+});
+
+describe("a held key", () => {
+  it("is refused at once with 409, Retry-After in whole seconds, and nothing of the holder", async () => {
+    const rest = open();
+    const holder = await rest.locks().acquire("work:1", { ttl: 9_500, trace: "secret-trace" });
+    rest.session.counters.requests = 0;
+    const answer = await appWith(rest).request("/work/1");
+    expect(answer.status).toBe(409);
+    expect(answer.headers.get("content-type")).toBe("application/problem+json");
+    const seconds = Number(answer.headers.get("retry-after"));
+    expect(seconds).toBeGreaterThanOrEqual(1);
+    expect(seconds).toBeLessThanOrEqual(10);
+    const text = await answer.text();
+    expect(JSON.parse(text)).toMatchObject({ type: "about:blank", title: "Conflict", status: 409 });
+    for (const secret of ["secret-trace", holder.token, "leasehold", rest.prefix, "work:1"]) {
+      expect(text).not.toContain(secret);
+    }
+    expect(rest.session.counters.requests).toBe(1);
+    await holder.release();
+  });
+
+  it("Retry-After is at least 1", async () => {
+    const rest = open();
+    const holder = await rest.locks().acquire("work:1", { ttl: 400, autoRenew: false });
+    const answer = await appWith(rest).request("/work/1");
+    expect(answer.headers.get("retry-after")).toBe("1");
+    await holder.release();
+  });
+
+  it.each([423, 429] as const)("status %i is answered when asked for", async (status) => {
+    const rest = open();
+    const holder = await rest.locks().acquire("work:1");
+    expect((await appWith(rest, { status }).request("/work/1")).status).toBe(status);
+    await holder.release();
+  });
+
+  it("onLocked answers instead, with the error at hand", async () => {
+    const rest = open();
+    const holder = await rest.locks().acquire("work:1");
+    const onLocked = (c: Context, error: LockAcquisitionError): Response =>
+      c.text(`${error.reason} ${error.holder === holder.token}`, 202);
+    const answer = await appWith(rest, { onLocked }).request("/work/1");
+    expect([answer.status, await answer.text()]).toEqual([202, "held true"]);
+    await holder.release();
+  });
+
+  it("waitTimeout waits for the holder", async () => {
+    const rest = open();
+    const holder = await rest.locks().acquire("work:1");
+    const answer = appWith(rest, { waitTimeout: 10_000 }).request("/work/1");
+    await rest.command("PING");
+    await holder.release();
+    expect((await answer).status).toBe(200);
+  });
+
+  it("a client that leaves while waiting stops the waiting, and the handler never runs", async () => {
+    const rest = open();
+    const holder = await rest.locks().acquire("work:1");
+    let ran = false;
+    const app = appWith(rest, { waitTimeout: 20_000 }, (c) => {
+      ran = true;
+      return c.text("done");
+    });
+    const client = new AbortController();
+    const answer = app.request("/work/1", { signal: client.signal });
+    client.abort();
+    expect((await answer).status).toBe(503);
+    expect(ran).toBe(false);
+    await holder.release();
+  });
+
+  it("of 20 requests at once, exactly one runs the handler", async () => {
+    const rest = open();
+    let running = 0;
+    const { promise: allAnswered, resolve } = Promise.withResolvers<void>();
+    const app = appWith(rest, {}, async (c) => {
+      running += 1;
+      await allAnswered;
+      return c.text("done");
+    });
+    let refused = 0;
+    const answers = Array.from({ length: 20 }, async () => {
+      const { status } = await app.request("/work/1", { method: "POST" });
+      refused += status === 409 ? 1 : 0;
+      if (refused === 19) resolve();
+      return status;
+    });
+    const statuses = await Promise.all(answers);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(1);
+    expect(running).toBe(1);
+  });
+});
+
+describe("a handler that fails", () => {
+  it("keeps its own answer, and the lock is given back", async () => {
+    const rest = open();
+    const app = appWith(rest, {}, () => {
+      throw new HTTPException(418, { message: "teapot" });
+    });
+    expect((await app.request("/work/1")).status).toBe(418);
+    expect(await rest.locks().isLocked("work:1")).toBe(false);
+  });
+
+  it("gives the lock back when what it throws is no Error", async () => {
+    const rest = open();
+    const app = appWith(rest, {}, () => {
+      // oxlint-disable-next-line no-throw-literal, typescript/only-throw-error
+      throw "no error";
+    });
+    await expect(app.request("/work/1")).rejects.toBe("no error");
+    expect(await rest.locks().isLocked("work:1")).toBe(false);
+  });
+});
+
+describe("a lost lock", () => {
+  const steal = async (c: Context<Guarded>, rest: Rest): Promise<Response> => {
+    await rest.command("DEL", `${rest.prefix}lock:${c.var.lock.key}`);
+    return c.text("paid", 200, { "set-cookie": "session=1", "access-control-allow-origin": "*" });
+  };
+
+  it("answers 500 in place of the handler's answer, without its headers", async () => {
+    const rest = open();
+    const answer = await appWith(rest, {}, (c) => steal(c, rest)).request("/work/1");
+    expect(answer.status).toBe(500);
+    expect(answer.headers.get("content-type")).toBe("application/problem+json");
+    expect(answer.headers.get("set-cookie")).toBeNull();
+    expect(answer.headers.get("access-control-allow-origin")).toBe("*");
+    expect(await answer.text()).not.toContain("paid");
+  });
+
+  it("onLost answers instead", async () => {
+    const rest = open();
+    const options: Partial<GuardOptions> = { onLost: (c, error) => c.text(error.code, 202) };
+    const answer = await appWith(rest, options, (c) => steal(c, rest)).request("/work/1");
+    expect([answer.status, await answer.text()]).toEqual([202, "LOCK_LOST"]);
+    expect(answer.headers.get("set-cookie")).toBeNull();
+  });
+
+  it("a handler's own error wins over the loss", async () => {
+    const rest = open();
+    const app = appWith(rest, {}, async (c) => {
+      await steal(c, rest);
+      throw new HTTPException(418);
+    });
+    expect((await app.request("/work/1")).status).toBe(418);
+  });
+});
+
+describe("a database that gives no answer", () => {
+  it("answers 503 with Retry-After, and the handler does not run", async () => {
+    const rest = open();
+    rest.session.faults.add({ kind: "drop-request" });
+    let ran = false;
+    const app = appWith(rest, {}, (c) => {
+      ran = true;
+      return c.text("done");
+    });
+    const answer = await app.request("/work/1");
+    expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(answer.headers.get("content-type")).toBe("application/problem+json");
+    expect(await answer.text()).not.toContain(rest.session.token);
+    expect(ran).toBe(false);
+  });
+
+  it("lets the handler run unguarded where that was asked for", async () => {
+    const rest = open();
+    rest.session.faults.add({ kind: "drop-request" });
+    const app = appWith(rest, { onUnavailable: "continue" }, (c) =>
+      c.json(c.var.lock === undefined),
+    );
+    expect(await (await app.request("/work/1")).json()).toBe(true);
+  });
+
+  it("never runs unguarded against a holder", async () => {
+    const rest = open();
+    const holder = await rest.locks().acquire("work:1");
+    const answer = await appWith(rest, { onUnavailable: "continue" }).request("/work/1");
+    expect(answer.status).toBe(409);
+    await holder.release();
+  });
+});
+
+describe("a mistake in the set-up", () => {
+  it.each([
+    [{ status: 200 }, "status", "200"],
+    [{ status: "409" }, "status", '"409"'],
+    [{ status: 999 }, "status", "999"],
+    [{ hold: "forever" }, "hold", '"forever"'],
+    [{ release: true }, "release", "true"],
+    [{ onUnavailable: "ignore" }, "onUnavailable", '"ignore"'],
+    [{ onLocked: 1 }, "onLocked", "1"],
+    [{ ttl: 0 }, "ttl", "0"],
+    [{ waitTimeout: -1 }, "waitTimeout", "-1"],
+    [{ key: "" }, "key", '""'],
+    [{ key: 7 }, "key", "7"],
+  ])("%o is refused when the guard is made, naming option and value", (options, option, value) => {
+    const wrong = { key: "k", ...options } as unknown as GuardOptions;
+    expect(() => withLock(wrong)).toThrow(LockConfigurationError);
+    expect(() => withLock(wrong)).toThrow(option);
+    expect(() => withLock(wrong)).toThrow(value);
+  });
+
+  it("a guard without locks() says so", async () => {
+    const app = new Hono();
+    app.onError((error, c) => c.text(error.message, 500));
+    app.get("/", withLock({ key: "k" }), (c) => c.text("done"));
+    expect(await (await app.request("/")).text()).toContain("app.use(locks(");
+  });
+
+  it("a guard whose key this request already holds is an error, not a 409 against itself", async () => {
+    const rest = open();
+    const app = new Hono();
+    app.use(locks(() => rest.locks()));
+    app.onError((error, c) => c.text(error.message, 500));
+    app.get("/", withLock({ key: "k" }), withLock({ key: ["j", "k"] }), (c) => c.text("done"));
+    const answer = await app.request("/");
+    expect([answer.status, await answer.text()]).toEqual([500, expect.stringContaining('"k"')]);
+    expect(await rest.locks().isLocked("k")).toBe(false);
+  });
+
+  it("two guards with two keys nest", async () => {
+    const rest = open();
+    const app = new Hono();
+    app.use(locks(() => rest.locks()));
+    app.get("/", withLock({ key: "k" }), withLock({ key: "j" }), (c) => c.text("done"));
+    expect((await app.request("/")).status).toBe(200);
+  });
+
+  it("a key function that gives nothing is an error, not an unguarded request", async () => {
+    const rest = open();
+    const key = (() => undefined) as unknown as GuardOptions["key"];
+    const answer = await appWith(rest, { key }).request("/work/1");
+    expect([answer.status, await answer.text()]).toEqual([500, expect.stringContaining("key")]);
+  });
+});
