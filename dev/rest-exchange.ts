@@ -26,7 +26,8 @@ export async function exchange(one: Exchange): Promise<void> {
   session.counters.received(commands);
   const faults = session.faults.take(commands);
   const ofKind = (kind: FaultKind): FaultSpec[] => faults.filter((fault) => fault.kind === kind);
-  await session.wait({ ms: session.halfLatency() });
+  const halfLatency = { ms: session.halfLatency() };
+  await session.wait(halfLatency);
   await waitForAll(session, ofKind("delay-request"));
   const main = faults.find(({ kind }) => kind !== "delay-request" && kind !== "delay-response");
   const answer = await (main === undefined ? apply(one) : outcomes[main.kind](one, main));
@@ -34,7 +35,7 @@ export async function exchange(one: Exchange): Promise<void> {
     return;
   }
   await waitForAll(session, ofKind("delay-response"));
-  await session.wait({ ms: session.halfLatency() });
+  await session.wait(halfLatency);
   respond(one.response, answer.status, answer.body);
 }
 

@@ -31,8 +31,11 @@ export async function startStack(options: StartStackOptions = {}): Promise<Stack
       front,
       session,
       async stop() {
-        await front.stop();
-        await redis.stop();
+        try {
+          await front.stop();
+        } finally {
+          await redis.stop();
+        }
       },
     };
   } catch (error) {

@@ -5,7 +5,7 @@ import {
   type Claim,
   type LockData,
   type Suspect,
-} from "./database.ts";
+} from "./lock-data.ts";
 import { failureOf } from "./errors.ts";
 import { GivingBack, RESEND_PAUSES } from "./give-back.ts";
 import { formatOwnerHash } from "./key.ts";

@@ -1,108 +1,29 @@
 import { checkInteger } from "./check.ts";
+import {
+  acquireByPrimitives,
+  forceDeleteByPrimitives,
+  inspectByPrimitives,
+  releaseByPrimitives,
+  renewByPrimitives,
+} from "./composed.ts";
+import { DatabaseError, isLockError, type LockError } from "./errors.ts";
 import { Events } from "./events.ts";
-import type { LockStatus } from "./lock-status.ts";
+import type {
+  AcquireOutcome,
+  AcquireRequest,
+  CreateOutcome,
+  DeleteOutcome,
+  Inspection,
+  LockData,
+  ProcessData,
+  ReleaseOutcome,
+  ReleaseRequest,
+  RenewOutcome,
+  RenewRequest,
+  UpdateOutcome,
+} from "./lock-data.ts";
 import { systemRuntime, type Runtime } from "./runtime.ts";
-
-/** What is stored for each lock, as in distributed-locker. Times are ISO strings, for people. */
-export interface LockData {
-  /** Names the holder, in the whole world: `key@processHash.seq#trace`. */
-  readonly ownerHash: string;
-  /** Whose liveness keeps the lock: the holder is dead once this process's record has expired. */
-  readonly processHash: string;
-  /** Free text of the holder, for people. */
-  readonly trace?: string;
-  readonly acquiredAt: string;
-  readonly extendedAt: string;
-  /** Fencing token: rises with every acquisition. */
-  readonly fence?: number;
-  /** How long the holder's liveness lasts without renewal, in ms. */
-  readonly livenessMs?: number;
-}
-
-/** What is stored for each live process (here: for each acquisition). */
-export interface ProcessData {
-  readonly aliveAt: string;
-}
-
-/** One key under one owner hash, as stored or to be stored. */
-export interface Claim {
-  readonly key: string;
-  readonly lockData: LockData;
-}
-
-/** A holder that may be dead: the record a refusal showed, if it can outlive its process. */
-export interface Suspect {
-  readonly key: string;
-  readonly ownerHash: string;
-  readonly processHash: string;
-}
-
-/** All claims of a request share one `processHash`; all are had, or none. Times in ms. */
-export interface AcquireRequest {
-  readonly claims: readonly Claim[];
-  readonly ttlMs: number;
-  readonly livenessMs: number;
-  /** Holders to take over from, if their process is gone. */
-  readonly suspects: readonly Suspect[];
-}
-
-export type AcquireOutcome =
-  | {
-      readonly status: LockStatus.SUCCESS;
-      /** Undefined where the backend keeps no counter. */
-      readonly fence: number | undefined;
-      /** The key taken over from a dead holder, if one was. */
-      readonly takenOver: string | undefined;
-    }
-  | {
-      readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK;
-      readonly key: string;
-      /** Null when what is stored is no lock record. */
-      readonly lockData: LockData | null;
-      /** Null when the lock has no expiry, or the backend does not know. */
-      readonly remainingMs: number | null;
-    }
-  /** This owner hash was released, taken over or forced: it can never acquire again. */
-  | { readonly status: "GONE" }
-  /** This owner hash holds the lock, but its liveness ended: it can never acquire again. */
-  | { readonly status: "LOST" };
-
-/** One claim to keep. `fence` is in its lockData. 0 ms leaves that expiry as it is. */
-export interface RenewRequest extends Claim {
-  readonly ttlMs: number;
-  readonly livenessMs: number;
-}
-
-export type RenewOutcome = LockStatus.SUCCESS | "LOST";
-
-/** The claims of one acquisition to give back. */
-export interface ReleaseRequest {
-  readonly claims: readonly Claim[];
-  /** Undefined: of whatever fence, because the answer that told it was lost. */
-  readonly fence: number | undefined;
-}
-
-export type ReleaseOutcome =
-  | { readonly status: LockStatus.SUCCESS; readonly lockData: null }
-  | { readonly status: LockStatus.NO_KEY; readonly lockData: null }
-  | { readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK; readonly lockData: LockData | null };
-
-/** What {@link Database.inspect} sees at a key. */
-export interface Inspection {
-  /** Null when what is stored is no lock record: held by someone unreadable. */
-  readonly lockData: LockData | null;
-  readonly remainingMs: number | null;
-  /** False when a new acquisition would take over from this holder. */
-  readonly alive: boolean;
-}
-
-/** The outcome of the primitives of distributed-locker. */
-export type CreateOutcome =
-  | { readonly status: LockStatus.SUCCESS; readonly lockData: LockData }
-  | { readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK; readonly lockData: LockData | null };
-export type UpdateOutcome =
-  CreateOutcome | { readonly status: LockStatus.NO_KEY; readonly lockData: null };
-export type DeleteOutcome = ReleaseOutcome | { readonly retriableError: unknown };
+import { bounded } from "./wait.ts";
 
 export interface DatabaseOptions {
   /** Longest wait for one command, in ms; a later answer counts as none. @default 2_000 */
@@ -111,9 +32,24 @@ export interface DatabaseOptions {
   readonly runtime?: Runtime;
 }
 
+/** What a backend can do beyond the primitives. */
+export interface Capabilities {
+  /** Every acquisition gets a higher fencing token. */
+  readonly fences: boolean;
+  /** Refusals and inspections tell how long a lock has left. */
+  readonly remainingMs: boolean;
+  /** Several keys can be had at once, all or none. */
+  readonly severalKeys: boolean;
+  /** An acquire delivered after its release creates nothing. */
+  readonly tombstones: boolean;
+}
+
 /**
  * The contract of a backend. Stateless but for plain data, so that one instance may serve many
- * requests. Every method rejects with `DatabaseError` when it has no answer that counts.
+ * requests. Only the abstract methods, the primitives, must be implemented; the operations that
+ * leasehold uses are composed of them, each with less than a backend could do by itself: see
+ * `capabilities`. Every method rejects when it has no answer that counts, best with a
+ * `DatabaseError`.
  */
 export abstract class Database {
   /** Recoverable errors. */
@@ -150,16 +86,59 @@ export abstract class Database {
   /** Lets go of connections. */
   abstract terminate(): Promise<void>;
 
+  /** What this backend can do beyond its primitives. */
+  get capabilities(): Capabilities {
+    return { fences: false, remainingMs: false, severalKeys: false, tombstones: false };
+  }
+
   /** Takes all claims or none; repeating it is harmless, and a late delivery creates nothing. */
-  abstract acquire(request: AcquireRequest): Promise<AcquireOutcome>;
+  async acquire(request: AcquireRequest): Promise<AcquireOutcome> {
+    return this.bounded("acquire", acquireByPrimitives(this, request));
+  }
+
   /** Keeps claims alive, each if it is still there under its owner hash and fence. */
-  abstract renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]>;
+  async renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
+    return this.bounded("renew", renewByPrimitives(this, requests));
+  }
+
   /** Gives claims back, and keeps their owner hash from acquiring again. */
-  abstract release(request: ReleaseRequest): Promise<ReleaseOutcome>;
+  async release(request: ReleaseRequest): Promise<ReleaseOutcome> {
+    return this.bounded("release", releaseByPrimitives(this, request));
+  }
+
   /** Looks at a key; null when it is free. */
-  abstract inspect(key: string): Promise<Inspection | null>;
+  async inspect(key: string): Promise<Inspection | null> {
+    return this.bounded("inspect", inspectByPrimitives(this, key));
+  }
+
   /** Deletes the lock of this owner, or (null) what is there and is no lock record. */
-  abstract forceDelete(key: string, ownerHash: string | null): Promise<boolean>;
+  async forceDelete(key: string, ownerHash: string | null): Promise<boolean> {
+    return this.bounded("force-delete", forceDeleteByPrimitives(this, key, ownerHash));
+  }
+
+  /**
+   * Waits for a backend's answer no longer than `requestTimeout`, and makes a DatabaseError of
+   * whatever it throws.
+   */
+  protected async bounded<T>(
+    operation: string,
+    answer: Promise<T>,
+    failure: (operation: string, thrown: unknown) => LockError = unknownFailure,
+  ): Promise<T> {
+    const outcome = await bounded(this.runtime, answer, this.requestTimeout);
+    switch (outcome.ended) {
+      case "done":
+        return outcome.value;
+      case "failed":
+        throw failure(operation, outcome.error);
+      case "late":
+      case "aborted":
+        throw new DatabaseError(
+          `The database gave no answer to "${operation}" within ${this.requestTimeout} ms`,
+          { applied: "unknown", retriable: true },
+        );
+    }
+  }
 
   createLockData(owner: {
     readonly ownerHash: string;
@@ -185,9 +164,11 @@ export abstract class Database {
   }
 }
 
-/** Whether a lock with this record can still stand when its holder is dead, so that it pays to look. */
-export function canOutliveHolder(lockData: LockData, remainingMs: number | null): boolean {
-  return (
-    lockData.livenessMs === undefined || remainingMs === null || remainingMs > lockData.livenessMs
-  );
+function unknownFailure(operation: string, thrown: unknown): LockError {
+  if (isLockError(thrown)) return thrown;
+  return new DatabaseError(`The database gave no answer to "${operation}"`, {
+    applied: "unknown",
+    retriable: true,
+    cause: thrown,
+  });
 }

@@ -164,7 +164,13 @@ export class DatabaseError extends LockError {
 
 /** What an error says of the command that failed. An error of another make says nothing: unknown. */
 export function failureOf(error: unknown): { applied: "no" | "unknown"; retriable: boolean } {
-  if (error instanceof DatabaseError) return error;
+  if (isLockError(error, "LOCK_DATABASE") && "applied" in error && "retriable" in error) {
+    // By its fields, not its class: it may be of another copy of the package.
+    return {
+      applied: error.applied === "no" ? "no" : "unknown",
+      retriable: error.retriable === true,
+    };
+  }
   const isOurs = isLockError(error, "LOCK_CONFIGURATION");
   return isOurs ? { applied: "no", retriable: false } : { applied: "unknown", retriable: true };
 }

@@ -1,5 +1,6 @@
 import { backoffDelay } from "./backoff.ts";
-import type { Database, ReleaseOutcome, ReleaseRequest } from "./database.ts";
+import type { Database } from "./database.ts";
+import type { ReleaseOutcome, ReleaseRequest } from "./lock-data.ts";
 import { LockReleaseUnknownError, failureOf } from "./errors.ts";
 import { Events } from "./events.ts";
 import { elapsed, type Runtime } from "./runtime.ts";

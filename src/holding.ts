@@ -1,5 +1,5 @@
 import { MIN_TTL_MS } from "./check.ts";
-import type { Claim, RenewRequest } from "./database.ts";
+import type { Claim, RenewRequest } from "./lock-data.ts";
 import { LockLostError } from "./errors.ts";
 import { elapsed, type Instant, type Runtime } from "./runtime.ts";
 import { Validity } from "./validity.ts";

@@ -1,11 +1,10 @@
 export type { RetryOptions } from "./backoff.ts";
+export { Database, type DatabaseOptions } from "./database.ts";
 export {
-  Database,
   type AcquireOutcome,
   type AcquireRequest,
   type Claim,
   type CreateOutcome,
-  type DatabaseOptions,
   type DeleteOutcome,
   type Inspection,
   type LockData,
@@ -16,7 +15,7 @@ export {
   type RenewRequest,
   type Suspect,
   type UpdateOutcome,
-} from "./database.ts";
+} from "./lock-data.ts";
 export {
   DatabaseError,
   LockAcquisitionError,

@@ -1,6 +1,6 @@
 import { AcquireCall } from "./acquire-call.ts";
 import { checkType } from "./check.ts";
-import type { Inspection } from "./database.ts";
+import type { Inspection } from "./lock-data.ts";
 import { LockAcquisitionError, failureOf } from "./errors.ts";
 import { Events } from "./events.ts";
 import { checkKey, checkKeys } from "./key.ts";

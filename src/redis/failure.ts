@@ -32,14 +32,6 @@ export function databaseFailure(operation: string, thrown: unknown): DatabaseErr
   );
 }
 
-/** No answer within the time given: it may have been applied, or may still be. */
-export function databaseTimeout(operation: string, ms: number): DatabaseError {
-  return new DatabaseError(`Redis gave no answer to "${operation}" within ${ms} ms`, {
-    applied: "unknown",
-    retriable: true,
-  });
-}
-
 /** An answer of a shape our scripts never give, such as `null` or a proxy's page. */
 export function unreadableReply(operation: string): DatabaseError {
   return new DatabaseError(`Redis gave no readable answer to "${operation}"`, {

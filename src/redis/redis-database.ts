@@ -1,3 +1,4 @@
+import type { Capabilities } from "../database.ts";
 import {
   canOutliveHolder,
   type AcquireOutcome,
@@ -8,7 +9,7 @@ import {
   type ReleaseRequest,
   type RenewOutcome,
   type RenewRequest,
-} from "../database.ts";
+} from "../lock-data.ts";
 import { LockConfigurationError } from "../errors.ts";
 import { LockStatus } from "../lock-status.ts";
 import { unreadableReply } from "./failure.ts";
@@ -29,7 +30,11 @@ const MAX_FIRST_FENCE = 2 ** 52;
 export class RedisDatabase extends RedisPrimitives {
   #highestFence = 0;
 
-  async acquire(request: AcquireRequest): Promise<AcquireOutcome> {
+  override get capabilities(): Capabilities {
+    return { fences: true, remainingMs: true, severalKeys: true, tombstones: true };
+  }
+
+  override async acquire(request: AcquireRequest): Promise<AcquireOutcome> {
     const { claims, suspects } = request;
     const [first] = claims;
     if (first === undefined) throw new LockConfigurationError("claims", "the list is empty");
@@ -84,7 +89,7 @@ export class RedisDatabase extends RedisPrimitives {
     }
   }
 
-  async renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
+  override async renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
     const { rest } = await this.run(
       "renew",
       scripts.RENEW,
@@ -113,7 +118,7 @@ export class RedisDatabase extends RedisPrimitives {
     });
   }
 
-  async release({ claims, fence }: ReleaseRequest): Promise<ReleaseOutcome> {
+  override async release({ claims, fence }: ReleaseRequest): Promise<ReleaseOutcome> {
     const [first] = claims;
     if (first === undefined) throw new LockConfigurationError("claims", "the list is empty");
     const { status, rest } = await this.run(
@@ -132,7 +137,7 @@ export class RedisDatabase extends RedisPrimitives {
     return decodeDelete("release", status, rest[0]);
   }
 
-  async inspect(key: string): Promise<Inspection | null> {
+  override async inspect(key: string): Promise<Inspection | null> {
     const seen = await this.#inspect(key);
     if (seen === null) return null;
     const { lockData, remainingMs } = seen;
@@ -156,7 +161,7 @@ export class RedisDatabase extends RedisPrimitives {
     return { lockData, remainingMs, alive: processHash === undefined || alive === 1 };
   }
 
-  async forceDelete(key: string, ownerHash: string | null): Promise<boolean> {
+  override async forceDelete(key: string, ownerHash: string | null): Promise<boolean> {
     const keys = [this.lockKey(key), ...(ownerHash ? [this.goneKey(ownerHash)] : [])];
     const { status } = await this.run("force-delete", scripts.FORCE_DELETE, keys, [
       String(this.graceMs),

@@ -1,18 +1,16 @@
 import { checkInteger, checkType, show } from "../check.ts";
+import { Database, type DatabaseOptions } from "../database.ts";
 import {
-  Database,
   type CreateOutcome,
-  type DatabaseOptions,
   type DeleteOutcome,
   type LockData,
   type ProcessData,
   type ReleaseOutcome,
   type UpdateOutcome,
-} from "../database.ts";
+} from "../lock-data.ts";
 import { LockConfigurationError, failureOf } from "../errors.ts";
 import { LockStatus } from "../lock-status.ts";
-import { bounded } from "../wait.ts";
-import { databaseFailure, databaseTimeout, unreadableReply } from "./failure.ts";
+import { databaseFailure, unreadableReply } from "./failure.ts";
 import * as scripts from "./primitive-scripts.ts";
 import type { RedisClient } from "./redis-client.ts";
 import { decodeLockData, decodeProcessData, decodeReply, type Reply } from "./reply.ts";
@@ -132,19 +130,9 @@ export abstract class RedisPrimitives extends Database {
     args: string[],
   ): Promise<Reply> {
     const sent = Promise.resolve().then(() => this.#redis.eval(this.#shebang + script, keys, args));
-    const outcome = await bounded(this.runtime, sent, this.requestTimeout);
-    switch (outcome.ended) {
-      case "failed":
-        throw databaseFailure(operation, outcome.error);
-      case "late":
-      case "aborted":
-        throw databaseTimeout(operation, this.requestTimeout);
-      case "done": {
-        const reply = decodeReply(outcome.value);
-        if (reply === undefined) throw unreadableReply(operation);
-        return reply;
-      }
-    }
+    const reply = decodeReply(await this.bounded(operation, sent, databaseFailure));
+    if (reply === undefined) throw unreadableReply(operation);
+    return reply;
   }
 
   protected lockKey(key: string): string {

@@ -1,4 +1,4 @@
-import type { LockData, ProcessData } from "../database.ts";
+import type { LockData, ProcessData } from "../lock-data.ts";
 
 /**
  * The one place that reads what comes back. A client may hand over a reply as Redis sent it, or
