@@ -2,17 +2,27 @@ import { Acquisition, type Attempt } from "./acquisition.ts";
 import { backoffDelay } from "./backoff.ts";
 import { MIN_TTL_MS } from "./check.ts";
 import { DatabaseError, LockAcquisitionError, isLockError } from "./errors.ts";
+import type { Holding } from "./holding.ts";
 import type { Lease } from "./lease.ts";
 import { ttlBeforeDeadline, type Settings, type Wish } from "./lock-options.ts";
-import { Lock } from "./lock.ts";
 import { elapsed, type Instant } from "./runtime.ts";
 import { linkSignals } from "./wait.ts";
 
 /** Waiters that sleep until a lock's end wake up to so many ms apart. */
 const WAKE_SPREAD_MS = 50;
 
-type Refusal = Attempt & { readonly status: "held" };
 type Win = Attempt & { readonly status: "won" } & { readonly ttlMs: number };
+
+/** Another holds the lock, and the call's patience is spent. */
+export type Refusal = Attempt & { readonly status: "held" };
+
+export interface Acquired {
+  readonly status: "acquired";
+  readonly holding: Holding;
+  readonly lease: Lease;
+  /** What was asked for: less than wished near a deadline. */
+  readonly ttlMs: number;
+}
 
 /** One call of `acquire`: attempts and pauses until it has the lock or its patience is spent. */
 export class AcquireCall {
@@ -30,8 +40,8 @@ export class AcquireCall {
     this.#started = settings.runtime.now();
   }
 
-  /** @throws LockAcquisitionError, LockConfigurationError */
-  async run(): Promise<Lock> {
+  /** @throws LockAcquisitionError (aborted, error), LockConfigurationError */
+  async run(): Promise<Acquired | Refusal> {
     // Fails here, before any I/O, when the deadline leaves no time.
     ttlBeforeDeadline(this.#wish.ttl, this.#settings);
     const settle = this.#lease.pledge();
@@ -39,8 +49,11 @@ export class AcquireCall {
     const settleWhenClean = (): void => void acquisition.cleanedUp().then(settle);
     const abort = linkSignals(this.#wish.signals);
     try {
-      const won = await this.#try(acquisition, abort.signal);
-      return this.#lock(won, settleWhenClean);
+      const outcome = await this.#try(acquisition, abort.signal);
+      if (outcome.status === "won") return this.#hold(outcome, settleWhenClean);
+      acquisition.abandon();
+      settleWhenClean();
+      return outcome;
     } catch (error) {
       acquisition.abandon();
       settleWhenClean();
@@ -50,7 +63,21 @@ export class AcquireCall {
     }
   }
 
-  async #try(acquisition: Acquisition, signal: AbortSignal): Promise<Win> {
+  /** The error for callers to whom a refusal is one. */
+  refused({ key, lockData, remainingMs }: Refusal): LockAcquisitionError {
+    const { retry, waitTimeout } = this.#wish;
+    const left = remainingMs === null ? "without expiry" : `for another ${remainingMs} ms`;
+    const details = { holder: lockData?.ownerHash ?? null, remainingMs };
+    if (retry.maxRetries === 0 || waitTimeout === 0) {
+      const message = `Lock "${key}" is held by another ${left}.`;
+      return new LockAcquisitionError("held", key, message, details);
+    }
+    const waited = Math.round(elapsed(this.#started, this.#settings.runtime.now()));
+    const message = `Lock "${key}" was still held by another (${left}) after ${waited} ms of waiting. Raise waitTimeout or retry.maxRetries to wait longer.`;
+    return new LockAcquisitionError("timeout", key, message, details);
+  }
+
+  async #try(acquisition: Acquisition, signal: AbortSignal): Promise<Win | Refusal> {
     const { runtime } = this.#settings;
     const { emit } = this.#lease.context;
     for (let attempt = 1; ; attempt += 1) {
@@ -58,7 +85,7 @@ export class AcquireCall {
       const ttlMs = ttlBeforeDeadline(this.#wish.ttl, this.#settings);
       const outcome = await acquisition.attempt({
         ttlMs,
-        livenessMs: ttlMs,
+        livenessMs: this.#livenessMs(ttlMs),
         budgetLeft: () => this.#budgetLeft(),
         signal,
       });
@@ -72,23 +99,30 @@ export class AcquireCall {
         case "held": {
           emit({ type: "busy", key: outcome.key, remainingMs: outcome.remainingMs, attempt });
           const pauseMs = this.#pauseMs(outcome, attempt);
-          if (pauseMs === undefined) throw this.#refused(outcome);
+          if (pauseMs === undefined) return outcome;
           await runtime.sleep(pauseMs, signal);
         }
       }
     }
   }
 
-  #lock({ claims, fence, since, ttlMs }: Win, settle: () => void): Lock {
-    const { runtime, maxTtl, deadline } = this.#settings;
-    const { renewal, trace } = this.#wish;
-    const lease = this.#lease;
-    const times = { ttlMs, livenessMs: ttlMs, renewTtlMs: ttlMs, renewal, deadline, since };
-    const holding = lease.hold({ keys: this.#keys, claims, fence, ...times }, settle);
-    const { emit } = lease.context;
+  #hold({ claims, fence, since, ttlMs }: Win, settle: () => void): Acquired {
+    const { runtime, deadline } = this.#settings;
+    const { renewal } = this.#wish;
+    const { emit } = this.#lease.context;
+    const livenessMs = this.#livenessMs(ttlMs);
+    const renewTtlMs = renewal.onlyLiveness ? 0 : ttlMs;
+    const holding = this.#lease.hold(
+      { keys: this.#keys, claims, fence, ttlMs, livenessMs, renewTtlMs, renewal, deadline, since },
+      settle,
+    );
     const waitedMs = elapsed(this.#started, runtime.now());
     emit({ type: "acquired", keys: this.#keys, fence, waitedMs });
-    return new Lock(holding, { lease, runtime, maxTtl, emit, ttl: ttlMs, trace });
+    return { status: "acquired", holding, lease: this.#lease, ttlMs };
+  }
+
+  #livenessMs(ttlMs: number): number {
+    return Math.min(this.#wish.livenessMs, ttlMs);
   }
 
   /** How long to sleep before the next attempt; undefined when this was the last. */
@@ -117,19 +151,6 @@ export class AcquireCall {
     const { waitTimeout, retry } = this.#wish;
     const waiting = waitTimeout ?? (retry.maxRetries === 0 ? 0 : Infinity);
     return waiting + database.requestTimeout - elapsed(this.#started, runtime.now());
-  }
-
-  #refused({ key, lockData, remainingMs }: Refusal): LockAcquisitionError {
-    const { retry, waitTimeout } = this.#wish;
-    const left = remainingMs === null ? "without expiry" : `for another ${remainingMs} ms`;
-    const details = { holder: lockData?.ownerHash ?? null, remainingMs };
-    if (retry.maxRetries === 0 || waitTimeout === 0) {
-      const message = `Lock "${key}" is held by another ${left}.`;
-      return new LockAcquisitionError("held", key, message, details);
-    }
-    const waited = Math.round(elapsed(this.#started, this.#settings.runtime.now()));
-    const message = `Lock "${key}" was still held by another (${left}) after ${waited} ms of waiting. Raise waitTimeout or retry.maxRetries to wait longer.`;
-    return new LockAcquisitionError("timeout", key, message, details);
   }
 
   #aborted(): LockAcquisitionError {

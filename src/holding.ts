@@ -7,9 +7,11 @@ import { Validity } from "./validity.ts";
 /** When and how long a holding is renewed. Times in ms. */
 export interface RenewalPlan {
   readonly enabled: boolean;
+  /** Renews the holder's liveness, and leaves the lock's own TTL to heartbeats. */
+  readonly onlyLiveness: boolean;
   /** Time between renewals. */
   readonly intervalMs: number;
-  /** Renewal stops this long after the acquisition. */
+  /** Renewal stops this long after the acquisition; Infinity: when the lock is lost. */
   readonly maxHoldMs: number;
 }
 

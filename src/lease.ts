@@ -131,15 +131,21 @@ export class Lease {
   /** Ends with the release, or where nobody releases, once nothing of the holding can be left. */
   async #watch(holding: Holding, end: AbortSignal): Promise<void> {
     const { runtime, waitUntil } = this.context;
-    while (!end.aborted && holding.lost === undefined) {
+    while (!end.aborted && !holding.isReleasing && holding.lost === undefined) {
       const leftMs = holding.validity.remaining(runtime.now());
       await runtime.sleep(Math.max(leftMs, 1), end);
     }
     if (waitUntil === undefined) return;
     // The request may still be at work, and its `finally` is to run although the client has left.
-    const longestLifeMs = holding.renewal.maxHoldMs + holding.longestMs;
-    while (!end.aborted && holding.heldMs(runtime.now()) < longestLifeMs) {
-      await runtime.sleep(longestLifeMs - holding.heldMs(runtime.now()), end);
+    const { maxHoldMs } = holding.renewal;
+    const heldMs = holding.heldMs(runtime.now());
+    const longestLifeMs = (Number.isFinite(maxHoldMs) ? maxHoldMs : heldMs) + holding.longestMs;
+    while (!end.aborted) {
+      // A release under way ends by itself, and this watch with it.
+      const lifeMs = holding.isReleasing ? Infinity : longestLifeMs;
+      const leftMs = lifeMs - holding.heldMs(runtime.now());
+      if (leftMs <= 0) return;
+      await runtime.sleep(leftMs, end);
     }
   }
 

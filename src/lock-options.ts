@@ -82,6 +82,8 @@ export interface Settings extends LockContext {
 /** One call's wishes, checked and complete. */
 export interface Wish {
   readonly ttl: number;
+  /** How long the holder counts as alive without renewal; cut to the TTL. */
+  readonly livenessMs: number;
   readonly retry: Required<RetryOptions>;
   /** Undefined: as long as the retries take. */
   readonly waitTimeout: number | undefined;
@@ -150,6 +152,7 @@ export function checkLockOptions(options: LockOptions, settings: Settings): Wish
   const isTimeBound = waitTimeout !== undefined && options.retry?.maxRetries === undefined;
   return {
     ttl,
+    livenessMs: ttl,
     waitTimeout,
     retry: isTimeBound ? { ...retry, maxRetries: Infinity } : retry,
     renewal: planRenewal(ttl, options.autoRenew, settings),
@@ -189,7 +192,12 @@ function planRenewal(
       `a ttl of ${ttl} ms is too short to be renewed every ${intervalMs} ms`,
     );
   }
-  return { enabled: enabled && isRenewable, intervalMs, maxHoldMs: maxHold };
+  return {
+    enabled: enabled && isRenewable,
+    onlyLiveness: false,
+    intervalMs,
+    maxHoldMs: maxHold,
+  };
 }
 
 function checkRetry(

@@ -1,7 +1,7 @@
-import { AcquireCall } from "./acquire-call.ts";
+import { AcquireCall, type Acquired } from "./acquire-call.ts";
 import { checkType } from "./check.ts";
 import type { Inspection } from "./lock-data.ts";
-import { LockAcquisitionError, failureOf } from "./errors.ts";
+import { failureOf } from "./errors.ts";
 import { Events } from "./events.ts";
 import { checkKey, checkKeys } from "./key.ts";
 import { Lease } from "./lease.ts";
@@ -15,7 +15,7 @@ import {
   type Settings,
   type Wish,
 } from "./lock-options.ts";
-import { concludeWork, type Lock } from "./lock.ts";
+import { Lock, concludeWork } from "./lock.ts";
 
 /** What {@link LockService.inspect} tells of a held lock. For operators, not for end users. */
 export interface LockInfo {
@@ -84,7 +84,11 @@ export class LockService {
    * @throws LockConfigurationError before anything is sent
    */
   async acquire(key: string | readonly string[], options: LockOptions = {}): Promise<Lock> {
-    return this.#acquire(checkKeys(key), checkLockOptions(options, this.#settings));
+    const wish = checkLockOptions(options, this.#settings);
+    const call = this.#call(checkKeys(key), wish);
+    const outcome = await call.run();
+    if (outcome.status === "held") throw call.refused(outcome);
+    return this.#lock(outcome, wish);
   }
 
   /**
@@ -99,12 +103,9 @@ export class LockService {
   ): Promise<Lock | null> {
     const wish = checkLockOptions(options, this.#settings);
     const once = { ...wish, waitTimeout: 0, retry: { ...wish.retry, maxRetries: 0 } };
-    try {
-      return await this.#acquire(checkKeys(key), once);
-    } catch (error) {
-      if (error instanceof LockAcquisitionError && error.reason === "held") return null;
-      throw error;
-    }
+    const call = this.#call(checkKeys(key), once);
+    const outcome = await call.run();
+    return outcome.status === "held" ? null : this.#lock(outcome, once);
   }
 
   /**
@@ -186,9 +187,20 @@ export class LockService {
     return new Lease({ database, runtime, waitUntil, keyPrefix, emit });
   }
 
-  async #acquire(keys: readonly [string, ...string[]], wish: Wish): Promise<Lock> {
-    const call = new AcquireCall(this.#settings, this.#lease ?? this.#newLease(), keys, wish);
-    return call.run();
+  #call(keys: readonly [string, ...string[]], wish: Wish): AcquireCall {
+    return new AcquireCall(this.#settings, this.#lease ?? this.#newLease(), keys, wish);
+  }
+
+  #lock({ holding, lease, ttlMs }: Acquired, { trace }: Wish): Lock {
+    const { runtime, maxTtl } = this.#settings;
+    return new Lock(holding, {
+      lease,
+      runtime,
+      maxTtl,
+      emit: lease.context.emit,
+      ttl: ttlMs,
+      trace,
+    });
   }
 }
 

@@ -84,7 +84,12 @@ if isGone or refusal then
 end
 
 if #own == claims then
-  if redis.call("EXISTS", procKey) == 0 then return { "LOST", "", 0, "", 0 } end
+  if redis.call("EXISTS", procKey) == 0 then
+    -- Nobody may believe in it any more: it must not stand in the way of the next token.
+    redis.call("DEL", unpack(own))
+    for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], "lost", "PX", graceMs) end
+    return { "LOST", "", 0, "", 0 }
+  end
   for i = 1, claims do lengthen(own[i], ttlMs) end
   lengthen(procKey, livenessMs)
   return { "SUCCESS", ownFence, 0, "", 0 }
