@@ -4,14 +4,14 @@ import { MIN_TTL_MS } from "./check.ts";
 import { DatabaseError, LockAcquisitionError, isLockError } from "./errors.ts";
 import type { Holding } from "./holding.ts";
 import type { Lease } from "./lease.ts";
-import { ttlBeforeDeadline, type Settings, type Wish } from "./lock-options.ts";
+import { deadlineError, type Settings, type Wish } from "./lock-options.ts";
 import { elapsed, type Instant } from "./runtime.ts";
 import { linkSignals } from "./wait.ts";
 
 /** Waiters that sleep until a lock's end wake up to so many ms apart. */
 const WAKE_SPREAD_MS = 50;
 
-type Win = Attempt & { readonly status: "won" } & { readonly ttlMs: number };
+type Win = Attempt & { readonly status: "won" };
 
 /** Another holds the lock, and the call's patience is spent. */
 export type Refusal = Attempt & { readonly status: "held" };
@@ -42,8 +42,7 @@ export class AcquireCall {
 
   /** @throws LockAcquisitionError (aborted, error), LockConfigurationError */
   async run(): Promise<Acquired | Refusal> {
-    // Fails here, before any I/O, when the deadline leaves no time.
-    ttlBeforeDeadline(this.#wish.ttl, this.#settings);
+    if (this.#ask() === undefined) throw deadlineError(this.#settings);
     const settle = this.#lease.pledge();
     const acquisition = new Acquisition(this.#lease.context, this.#keys, this.#wish.trace);
     const settleWhenClean = (): void => void acquisition.cleanedUp().then(settle);
@@ -80,18 +79,12 @@ export class AcquireCall {
   async #try(acquisition: Acquisition, signal: AbortSignal): Promise<Win | Refusal> {
     const { runtime } = this.#settings;
     const { emit } = this.#lease.context;
+    const limits = { ask: () => this.#ask(), budgetLeft: () => this.#budgetLeft(), signal };
     for (let attempt = 1; ; attempt += 1) {
-      if (signal.aborted) throw this.#aborted();
-      const ttlMs = ttlBeforeDeadline(this.#wish.ttl, this.#settings);
-      const outcome = await acquisition.attempt({
-        ttlMs,
-        livenessMs: this.#livenessMs(ttlMs),
-        budgetLeft: () => this.#budgetLeft(),
-        signal,
-      });
+      const outcome = await acquisition.attempt(limits);
       switch (outcome.status) {
         case "won":
-          return { ...outcome, ttlMs };
+          return outcome;
         case "aborted":
           throw this.#aborted();
         case "error":
@@ -101,16 +94,16 @@ export class AcquireCall {
           const pauseMs = this.#pauseMs(outcome, attempt);
           if (pauseMs === undefined) return outcome;
           await runtime.sleep(pauseMs, signal);
+          if (!signal.aborted && this.#ask() === undefined) return outcome;
         }
       }
     }
   }
 
-  #hold({ claims, fence, since, ttlMs }: Win, settle: () => void): Acquired {
+  #hold({ claims, fence, since, ttlMs, livenessMs }: Win, settle: () => void): Acquired {
     const { runtime, deadline } = this.#settings;
     const { renewal } = this.#wish;
     const { emit } = this.#lease.context;
-    const livenessMs = this.#livenessMs(ttlMs);
     const renewTtlMs = renewal.onlyLiveness ? 0 : ttlMs;
     const holding = this.#lease.hold(
       { keys: this.#keys, claims, fence, ttlMs, livenessMs, renewTtlMs, renewal, deadline, since },
@@ -121,8 +114,13 @@ export class AcquireCall {
     return { status: "acquired", holding, lease: this.#lease, ttlMs };
   }
 
-  #livenessMs(ttlMs: number): number {
-    return Math.min(this.#wish.livenessMs, ttlMs);
+  /** Undefined when the deadline leaves too little to be worth a request. */
+  #ask(): { readonly ttlMs: number; readonly livenessMs: number } | undefined {
+    const { runtime, deadline } = this.#settings;
+    const left = deadline === undefined ? Infinity : deadline.getTime() - runtime.now().wall;
+    if (left < MIN_TTL_MS) return undefined;
+    const ttlMs = Math.min(this.#wish.ttl, left);
+    return { ttlMs, livenessMs: Math.min(this.#wish.livenessMs, ttlMs) };
   }
 
   /** How long to sleep before the next attempt; undefined when this was the last. */

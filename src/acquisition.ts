@@ -21,10 +21,15 @@ const MAX_RESENDS = 2;
 /** A database that hands out dead holders or used-up tokens forever ends a call after so many. */
 const MAX_ROUNDS = 1_000;
 
-export interface AttemptLimits {
-  /** What to ask for, in ms. */
+/** What to ask for, in ms. */
+interface Ask {
   readonly ttlMs: number;
   readonly livenessMs: number;
+}
+
+export interface AttemptLimits {
+  /** What a send leaving now may ask for; undefined when the deadline leaves nothing to ask for. */
+  readonly ask: () => Ask | undefined;
   /** Ms left for the whole call. */
   readonly budgetLeft: () => number;
   readonly signal: AbortSignal | undefined;
@@ -36,6 +41,8 @@ export type Attempt =
       readonly claims: readonly [Claim, ...Claim[]];
       readonly fence: number | undefined;
       readonly since: Instant;
+      readonly ttlMs: number;
+      readonly livenessMs: number;
     }
   | {
       readonly status: "held";
@@ -57,7 +64,9 @@ export class Acquisition {
   readonly #suspects: Map<string, Suspect> = new Map();
   readonly #cleanups: Promise<unknown>[] = [];
   #processHash: string;
+  /** Sends again because the fate of one was unknown. */
   #resends = 0;
+  #pauses = 0;
   /** Something may be stored under the current token. */
   #isOpen = false;
   #longestMs = 0;
@@ -76,9 +85,14 @@ export class Acquisition {
   async attempt(limits: AttemptLimits): Promise<Attempt> {
     const { runtime } = this.#context;
     for (let round = 1; ; round += 1) {
+      const ask = limits.ask();
+      if (limits.signal?.aborted) return { status: "aborted" };
+      if (ask === undefined) {
+        return { status: "error", error: undefined, why: "its deadline leaves no time for it" };
+      }
       const since = runtime.now();
-      const claims = this.#claims(limits.livenessMs);
-      const sent = await this.#send(claims, limits);
+      const claims = this.#claims(ask.livenessMs);
+      const sent = await this.#send(claims, ask, limits);
       if (sent.ended === "aborted") return { status: "aborted" };
       if (sent.ended === "failed" || sent.ended === "late") {
         const error = sent.ended === "failed" ? sent.error : undefined;
@@ -90,7 +104,7 @@ export class Acquisition {
       const outcome = sent.value;
       switch (outcome.status) {
         case LockStatus.SUCCESS:
-          return this.#won(claims, outcome, since, limits);
+          return this.#won(claims, outcome, since, ask);
         case LockStatus.SOMEONE_ELSE_HOLDS_LOCK:
           if (this.#suspect(outcome) && limits.budgetLeft() > 0 && round < MAX_ROUNDS) break;
           return { ...outcome, status: "held", key: this.#nameOf(outcome.key) };
@@ -124,7 +138,8 @@ export class Acquisition {
 
   async #send(
     claims: readonly Claim[],
-    { ttlMs, livenessMs, budgetLeft, signal }: AttemptLimits,
+    { ttlMs, livenessMs }: Ask,
+    { budgetLeft, signal }: AttemptLimits,
   ): ReturnType<typeof bounded<AcquireOutcome>> {
     const { database, runtime } = this.#context;
     const suspects = [...this.#suspects.values()];
@@ -142,10 +157,15 @@ export class Acquisition {
 
   async #mayResend(error: unknown, { budgetLeft, signal }: AttemptLimits): Promise<boolean> {
     const { runtime } = this.#context;
-    if (!failureOf(error).retriable || this.#resends >= MAX_RESENDS) return false;
-    const pauseMs = backoffDelay(RESEND_PAUSES, this.#resends, runtime);
+    const { applied, retriable } = failureOf(error);
+    if (!retriable) return false;
+    // A database that says "not now" is asked again for as long as the caller's patience is bounded.
+    const isCounted = applied === "unknown" || budgetLeft() === Infinity;
+    if (isCounted && this.#resends >= MAX_RESENDS) return false;
+    const pauseMs = backoffDelay(RESEND_PAUSES, this.#pauses, runtime);
     if (budgetLeft() <= pauseMs) return false;
-    this.#resends += 1;
+    this.#pauses += 1;
+    if (isCounted) this.#resends += 1;
     await runtime.sleep(pauseMs, signal);
     return true;
   }
@@ -154,7 +174,7 @@ export class Acquisition {
     claims: readonly [Claim, ...Claim[]],
     outcome: AcquireOutcome & { readonly status: LockStatus.SUCCESS },
     since: Instant,
-    { ttlMs, livenessMs }: AttemptLimits,
+    { ttlMs, livenessMs }: Ask,
   ): Attempt {
     const { runtime, emit } = this.#context;
     this.#isOpen = true;
@@ -171,7 +191,14 @@ export class Acquisition {
       key,
       lockData: fence === undefined ? lockData : { ...lockData, fence },
     });
-    return { status: "won", claims: [fenced(first), ...rest.map(fenced)], fence, since };
+    return {
+      status: "won",
+      claims: [fenced(first), ...rest.map(fenced)],
+      fence,
+      since,
+      ttlMs,
+      livenessMs,
+    };
   }
 
   /** Notes the holder as perhaps dead; false when there is nothing (new) to suspect. */

@@ -111,8 +111,9 @@ export class Lease {
   }
 
   #giveBack(holding: Holding): GivingBack {
-    const { emit } = this.context;
+    const { emit, runtime } = this.context;
     const { claims, fence, keys } = holding;
+    const wasLost = holding.lost !== undefined;
     holding.startRelease();
     this.reschedule();
     const request = { claims, fence };
@@ -122,6 +123,9 @@ export class Lease {
     void givingBack.ended.then((outcome) => {
       // Refused for good: the next call may try again.
       if (outcome === undefined) this.#givingBack.delete(holding);
+      if (outcome?.status === "SUCCESS" || (outcome?.status === "EXPIRED" && !wasLost)) {
+        emit({ type: "released", keys, heldMs: holding.heldMs(runtime.now()) });
+      }
       this.#held.get(holding)?.abort();
       this.#held.delete(holding);
     });
@@ -159,8 +163,9 @@ export class Lease {
         return;
       }
       this.#pause = new AbortController();
-      await runtime.sleep(this.#untilNextTick(renewing), this.#pause.signal);
-      if (!this.#pause.signal.aborted) await this.#tick();
+      const { signal } = this.#pause;
+      await runtime.sleep(this.#untilNextTick(renewing), signal);
+      if (!signal.aborted) await this.#tick(signal);
     }
   }
 
@@ -181,7 +186,7 @@ export class Lease {
   }
 
   /** Renews everything that is renewed, in one command, due already or not. */
-  async #tick(): Promise<void> {
+  async #tick(interrupt: AbortSignal): Promise<void> {
     const { runtime, emit } = this.context;
     const now = runtime.now();
     this.#lastTick = now;
@@ -201,13 +206,18 @@ export class Lease {
     for (const [holding] of asked) holding.sentAt = now;
     // A renewal that hangs is overtaken by the next; its answer still counts, from when it left.
     const patienceMs = Math.min(...asked.map(([{ renewal }]) => renewal.intervalMs));
-    const renewal = this.#renew(asked, now).catch((error: unknown) => {
-      const keys = asked.flatMap(([holding]) => holding.keys);
-      emit({ type: "renewalFailed", keys, error });
-      throw error;
-    });
-    const sent = await bounded(runtime, renewal, Math.max(patienceMs, MIN_RENEWAL_GAP_MS));
-    this.#failedTicks = sent.ended === "done" ? 0 : this.#failedTicks + 1;
+    const renewal = this.#renew(asked, now).then(
+      () => {
+        this.#failedTicks = 0;
+      },
+      (error: unknown) => {
+        this.#failedTicks += 1;
+        emit({ type: "renewalFailed", keys: asked.flatMap(([holding]) => holding.keys), error });
+      },
+    );
+    const patience = Math.max(patienceMs, MIN_RENEWAL_GAP_MS);
+    const sent = await bounded(runtime, renewal, patience, interrupt);
+    if (sent.ended === "late") this.#failedTicks += 1;
   }
 
   async #renew(asked: readonly (readonly [Holding, Span])[], since: Instant): Promise<void> {
@@ -217,6 +227,8 @@ export class Lease {
     let next = 0;
     for (const [holding, { ttlMs, livenessMs }] of asked) {
       const own = outcomes.slice(next, (next += holding.claims.length));
+      // What ends or has ended is not renewed any more, whatever Redis says.
+      if (holding.lost !== undefined || holding.isReleasing) continue;
       if (own.length === holding.claims.length && own.every((outcome) => outcome === "SUCCESS")) {
         const now = runtime.now();
         holding.validity.prove(since, ttlMs, livenessMs, now);

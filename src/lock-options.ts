@@ -161,19 +161,11 @@ export function checkLockOptions(options: LockOptions, settings: Settings): Wish
   };
 }
 
-/**
- * The TTL to ask for, cut to what the deadline leaves.
- *
- * @throws LockConfigurationError when that is too little to be worth a request
- */
-export function ttlBeforeDeadline(ttl: number, { deadline, runtime }: Settings): number {
-  if (deadline === undefined) return ttl;
-  const left = deadline.getTime() - runtime.now().wall;
-  if (left < MIN_TTL_MS) {
-    const when = left <= 0 ? "is past" : `leaves only ${left} ms`;
-    throw new LockConfigurationError("deadline", `${deadline.toISOString()} ${when}`);
-  }
-  return Math.min(ttl, left);
+/** The deadline leaves too little to be worth a request. */
+export function deadlineError({ deadline, runtime }: Settings): LockConfigurationError {
+  const left = (deadline?.getTime() ?? 0) - runtime.now().wall;
+  const when = left <= 0 ? "is past" : `leaves only ${left} ms`;
+  return new LockConfigurationError("deadline", `${deadline?.toISOString()} ${when}`);
 }
 
 function planRenewal(

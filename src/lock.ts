@@ -82,23 +82,23 @@ export class Lock {
    * @throws LockReleaseUnknownError after two sends without an answer; the background goes on
    */
   async release(): Promise<void> {
-    this.#released ??= this.#release();
+    const released = (this.#released ??= this.#release());
     try {
-      await this.#released;
+      await released;
     } catch (error) {
       // Still unconfirmed: the next call looks again. Every other verdict is final.
-      if (isLockError(error, "LOCK_RELEASE_UNKNOWN")) this.#released = undefined;
+      const isOpen = isLockError(error, "LOCK_RELEASE_UNKNOWN");
+      if (isOpen && this.#released === released) this.#released = undefined;
       throw error;
     }
   }
 
   async #release(): Promise<void> {
-    const { lease, runtime, emit } = this.#origin;
+    const { lease } = this.#origin;
     const wasLost = this.#holding.lost !== undefined;
     const { status } = await lease.release(this.#holding);
     const isOwn = status === "SUCCESS" || (status === "EXPIRED" && !wasLost);
     if (!isOwn) throw new LockNotOwnedError(this.key, this.token);
-    emit({ type: "released", keys: this.keys, heldMs: this.#holding.heldMs(runtime.now()) });
   }
 
   /**
@@ -167,6 +167,8 @@ export class Lock {
     try {
       await this.release();
     } catch (error) {
+      // Sends that failed have been reported one by one.
+      if (isLockError(error, "LOCK_RELEASE_UNKNOWN")) return;
       this.#origin.emit({ type: "releaseFailed", keys: this.keys, error });
     }
   }

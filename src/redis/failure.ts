@@ -15,6 +15,9 @@ const REFUSED =
 const WRAPPING = /^(?:Command failed: |Command \d+ \[ \w+ \] failed: )/;
 const COMMAND = /, command was: [^]*$/;
 
+/** What `fetch` shows of a header or URL it cannot send. */
+const CREDENTIALS = /Bearer [^"]*|\/\/[^/@\s]*@/g;
+
 /**
  * Turns what a client threw into a DatabaseError. Only an error that carries a known Redis prefix
  * is certain not to have been applied; everything else is unknown. The client puts the whole
@@ -42,7 +45,7 @@ export function unreadableReply(operation: string): DatabaseError {
 
 function serverWords(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return text.replace(COMMAND, "").replace(WRAPPING, "").slice(0, 200);
+  return text.replace(COMMAND, "").replace(WRAPPING, "").replace(CREDENTIALS, "…").slice(0, 200);
 }
 
 function withoutCommand(thrown: unknown, depth = 0): unknown {

@@ -26,7 +26,7 @@ export function redisFromEnv(env: RedisEnv = processEnv()): Redis {
   const found = NAMES.find(([url, token]) => env[url] !== undefined || env[token] !== undefined);
   const [urlName, tokenName] = found ?? NAMES[0];
   const url = checkUrl(urlName, checkPresent(urlName, env[urlName]));
-  const token = checkPresent(tokenName, env[tokenName]);
+  const token = checkToken(tokenName, checkPresent(tokenName, env[tokenName]));
   return new Redis({
     url,
     token,
@@ -52,11 +52,29 @@ function checkPresent(name: string, value: unknown): string {
   );
 }
 
+/** What it is shows in no error: a secret may stand in the wrong place. */
 function checkUrl(name: string, value: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (url?.protocol === "https:" || url?.protocol === "http:") return value;
-  const hint = url?.protocol.startsWith("redis") ? " (the REST URL, not the one for TCP)" : "";
-  // Never more than the scheme: a URL for TCP carries the password.
-  const shown = url === undefined ? show(value.slice(0, 8)) : show(url.protocol);
-  throw new LockConfigurationError(name, `must be an https:// URL${hint}, but begins ${shown}`);
+  if (url === undefined)
+    throw new LockConfigurationError(name, "must be an https:// URL, but is none");
+  if (url.protocol !== "https:" && url.protocol !== "http:") {
+    const hint = url.protocol.startsWith("redis") ? " (the REST URL, not the one for TCP)" : "";
+    throw new LockConfigurationError(
+      name,
+      `must be an https:// URL${hint}, but begins ${show(url.protocol)}`,
+    );
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new LockConfigurationError(
+      name,
+      "must not contain a user or password; the token is apart",
+    );
+  }
+  return value;
+}
+
+/** A header value of RFC 9110: anything else would show in the error of `fetch`. */
+function checkToken(name: string, value: string): string {
+  if (/^[\x21-\x7e]+$/.test(value)) return value;
+  throw new LockConfigurationError(name, "has a character that no HTTP header can carry");
 }
