@@ -13,13 +13,18 @@ export class Events<T> {
   /** Calls every listener, in the order of subscription. */
   emit(event: T): void {
     for (const listener of this.#listeners) {
+      // The work under the lock must not fail because its observer did, at once or later.
       try {
-        listener(event);
+        const result: unknown = listener(event);
+        if (result instanceof Promise) result.catch(report);
       } catch (error) {
-        // The work under the lock must not fail because its observer did.
-        // oxlint-disable-next-line no-console
-        console.error("leasehold: an event listener threw", error);
+        report(error);
       }
     }
   }
+}
+
+function report(error: unknown): void {
+  // oxlint-disable-next-line no-console
+  console.error("leasehold: an event listener threw", error);
 }

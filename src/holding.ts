@@ -49,6 +49,8 @@ export class Holding {
   isRenewing: boolean;
   /** When the last renewal left, or the acquisition. */
   sentAt: Instant;
+  /** Renewals in a row that have no answer. */
+  failures = 0;
   readonly #options: HoldingOptions;
   readonly #runtime: Runtime;
   readonly #lost: AbortController = new AbortController();

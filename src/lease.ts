@@ -34,7 +34,6 @@ export class Lease {
   /** Interrupts the pause between renewals; undefined while none is needed. */
   #pause: AbortController | undefined;
   #lastTick: Instant | undefined;
-  #failedTicks = 0;
 
   constructor(context: LeaseContext) {
     this.context = context;
@@ -177,11 +176,10 @@ export class Lease {
     const { runtime } = this.context;
     const now = runtime.now();
     const sinceTick = this.#lastTick === undefined ? Infinity : elapsed(this.#lastTick, now);
-    const due = renewing.map(({ sentAt, renewal }) => renewal.intervalMs - elapsed(sentAt, now));
-    if (this.#failedTicks > 0) {
-      const pauseMs = backoffDelay(RESEND_PAUSES, this.#failedTicks - 1, runtime);
-      due.push(pauseMs - sinceTick);
-    }
+    const due = renewing.map(({ sentAt, renewal, failures }) => {
+      const retryMs = failures > 0 ? backoffDelay(RESEND_PAUSES, failures - 1, runtime) : Infinity;
+      return Math.min(renewal.intervalMs, retryMs) - elapsed(sentAt, now);
+    });
     return Math.max(Math.min(...due), MIN_RENEWAL_GAP_MS - sinceTick, 0);
   }
 
@@ -206,18 +204,17 @@ export class Lease {
     for (const [holding] of asked) holding.sentAt = now;
     // A renewal that hangs is overtaken by the next; its answer still counts, from when it left.
     const patienceMs = Math.min(...asked.map(([{ renewal }]) => renewal.intervalMs));
-    const renewal = this.#renew(asked, now).then(
-      () => {
-        this.#failedTicks = 0;
-      },
-      (error: unknown) => {
-        this.#failedTicks += 1;
-        emit({ type: "renewalFailed", keys: asked.flatMap(([holding]) => holding.keys), error });
-      },
-    );
+    const countFailure = (): void => {
+      for (const [holding] of asked) holding.failures += 1;
+    };
+    const renewal = this.#renew(asked, now).catch((error: unknown) => {
+      countFailure();
+      emit({ type: "renewalFailed", keys: asked.flatMap(([holding]) => holding.keys), error });
+      this.reschedule();
+    });
     const patience = Math.max(patienceMs, MIN_RENEWAL_GAP_MS);
     const sent = await bounded(runtime, renewal, patience, interrupt);
-    if (sent.ended === "late") this.#failedTicks += 1;
+    if (sent.ended === "late") countFailure();
   }
 
   async #renew(asked: readonly (readonly [Holding, Span])[], since: Instant): Promise<void> {
@@ -231,6 +228,7 @@ export class Lease {
       if (holding.lost !== undefined || holding.isReleasing) continue;
       if (own.length === holding.claims.length && own.every((outcome) => outcome === "SUCCESS")) {
         const now = runtime.now();
+        holding.failures = 0;
         holding.validity.prove(since, ttlMs, livenessMs, now);
         if (ttlMs === 0 && livenessMs === 0) continue;
         emit({ type: "renewed", keys: holding.keys, expiresAt: holding.validity.expiresAt(now) });

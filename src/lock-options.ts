@@ -161,6 +161,22 @@ export function checkLockOptions(options: LockOptions, settings: Settings): Wish
   };
 }
 
+/**
+ * Checks the options of a lock where they are declared, before there is a service to ask: a TTL above
+ * the service's `maxTtl` shows later.
+ *
+ * @throws LockConfigurationError naming the option
+ */
+export function checkDeclaredOptions(options: LockOptions): void {
+  const { ttl, waitTimeout, retry, autoRenew, trace, signal } = options;
+  if (ttl !== undefined) checkTtl("ttl", ttl, MAX_MS);
+  if (waitTimeout !== undefined) checkInteger("waitTimeout", waitTimeout, 0);
+  if (signal !== undefined) checkSignal("signal", signal);
+  if (trace !== undefined) checkTrace(trace);
+  checkRetry(retry, DEFAULT_RETRY);
+  checkAutoRenew(autoRenew, DEFAULT_AUTO_RENEW);
+}
+
 /** The deadline leaves too little to be worth a request. */
 export function deadlineError({ deadline, runtime }: Settings): LockConfigurationError {
   const left = (deadline?.getTime() ?? 0) - runtime.now().wall;

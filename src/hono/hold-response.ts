@@ -2,7 +2,8 @@ import type { Context } from "hono";
 
 /** Whether there is a body whose end can be waited for. */
 export function canHoldResponse(c: Context): boolean {
-  return c.req.method !== "HEAD" && c.res.status !== 101 && c.res.body !== null;
+  const { status, body } = c.res;
+  return c.req.method !== "HEAD" && status !== 101 && body !== null && !body.locked;
 }
 
 /** The same response, that calls `onEnd` once when its body is sent, cancelled or failed. */

@@ -5,6 +5,7 @@ import type { LockAcquisitionError } from "../errors.ts";
 const RETRY_SOON = { "retry-after": "1" };
 
 const TITLES = {
+  400: "Bad Request",
   409: "Conflict",
   423: "Locked",
   429: "Too Many Requests",
@@ -35,6 +36,12 @@ export function busyProblem(
 export function unavailableProblem(c: Context): Response {
   const detail = "This cannot be done safely at the moment. Try again later.";
   return c.body(problem(503, detail), 503, { ...PROBLEM_JSON, ...RETRY_SOON });
+}
+
+/** The key made of the request is none: empty, too long, or no well-formed text. */
+export function badKeyProblem(c: Context): Response {
+  const detail = "The request names something that cannot exist.";
+  return c.body(problem(400, detail), 400, PROBLEM_JSON);
 }
 
 /** The work was done, but perhaps not alone. */

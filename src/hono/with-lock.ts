@@ -1,13 +1,14 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { MAX_MS, checkInteger, checkTtl, checkType, show } from "../check.ts";
+import { checkType, show } from "../check.ts";
 import { LockAcquisitionError, LockConfigurationError, LockLostError } from "../errors.ts";
 import { checkKeys } from "../key.ts";
-import type { LockOptions } from "../lock-options.ts";
+import { checkDeclaredOptions, type LockOptions } from "../lock-options.ts";
 import { concludeWork, type Lock } from "../lock.ts";
 import { canHoldResponse, holdResponse } from "./hold-response.ts";
 import type { LocksVariables } from "./locks.ts";
 import {
   BUSY_STATUSES,
+  badKeyProblem,
   busyProblem,
   lostProblem,
   unavailableProblem,
@@ -65,6 +66,9 @@ export function withLock(options: GuardOptions): MiddlewareHandler<GuardEnv> {
     if (c.req.method === "OPTIONS") return next();
     const key = typeof options.key === "function" ? await options.key(c) : options.key;
     if (key === null) return next();
+    // What a visitor sent may be no key: that is the visitor's mistake, not the program's.
+    if (typeof options.key === "function" && isText(key) && !isLockable(key))
+      return badKeyProblem(c);
     const own = guarded.get(c) ?? new Set();
     guarded.set(c, own);
     const keys = claimKeys(own, key);
@@ -144,10 +148,26 @@ async function concludeOrReplace(c: Context, lock: Lock, { onLost }: GuardOption
     if (!(error instanceof LockLostError)) throw error;
     // Hono copies the headers of the answer so far into the next: none must stay of one that no
     // longer counts, but those that let a browser read the new one.
+    const { body } = c.res;
     const headers = [...c.res.headers].filter(([name]) => CROSS_ORIGIN.test(name));
     c.res = undefined;
     c.res = new Response(null, { headers });
     c.res = (await onLost?.(c, error)) ?? lostProblem(c);
+    // A stream nobody will read must not keep its source open.
+    if (body?.locked === false) await body.cancel().catch(() => undefined);
+  }
+}
+
+function isText(key: Keys): boolean {
+  return typeof key === "string" || (Array.isArray(key) && key.length > 0 && key.every(isText));
+}
+
+function isLockable(key: Keys): boolean {
+  try {
+    checkKeys(key);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -166,10 +186,10 @@ function claimKeys(own: Set<string>, key: Keys): readonly string[] {
 
 function checkGuardOptions(options: GuardOptions): void {
   checkType("options", options, "object");
-  const { key, ttl, waitTimeout, status, onLocked, onLost, onUnavailable, hold, release } = options;
+  const { key, trace, status, onLocked, onLost, onUnavailable, hold, release, ...lock } = options;
   if (typeof key !== "function") checkKeys(key);
-  if (ttl !== undefined) checkTtl("ttl", ttl, MAX_MS);
-  if (waitTimeout !== undefined) checkInteger("waitTimeout", waitTimeout, 0);
+  checkDeclaredOptions(typeof trace === "string" ? { ...lock, trace } : lock);
+  if (trace !== undefined && typeof trace !== "string") checkType("trace", trace, "function");
   if (onLocked !== undefined) checkType("onLocked", onLocked, "function");
   if (onLost !== undefined) checkType("onLost", onLost, "function");
   checkOneOf("status", status, BUSY_STATUSES);

@@ -15,6 +15,9 @@ const REFUSED =
 const WRAPPING = /^(?:Command failed: |Command \d+ \[ \w+ \] failed: )/;
 const COMMAND = /, command was: [^]*$/;
 
+/** The client shows the body it could not read, perhaps with another holder's record. */
+const BODY = /(Unable to parse response body): [^]*$/;
+
 /** What `fetch` shows of a header or URL it cannot send. */
 const CREDENTIALS = /Bearer [^"]*|\/\/[^/@\s]*@/g;
 
@@ -45,10 +48,17 @@ export function unreadableReply(operation: string): DatabaseError {
 
 function serverWords(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return text.replace(COMMAND, "").replace(WRAPPING, "").replace(CREDENTIALS, "…").slice(0, 200);
+  return text
+    .replace(COMMAND, "")
+    .replace(BODY, "$1")
+    .replace(WRAPPING, "")
+    .replace(CREDENTIALS, "…")
+    .slice(0, 200);
 }
 
 function withoutCommand(thrown: unknown, depth = 0): unknown {
+  // JSON.parse quotes what it could not read.
+  if (thrown instanceof SyntaxError) return new SyntaxError("not JSON");
   if (!(thrown instanceof Error)) return new Error(serverWords(thrown));
   const inner = depth < 3 && thrown.cause !== undefined ? thrown.cause : undefined;
   const clean = new Error(

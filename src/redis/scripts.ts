@@ -16,11 +16,16 @@ local function read(key)
   end
   if not raw or raw == "" then return "", nil end
   local ok, record = pcall(cjson.decode, raw)
-  if ok and type(record) == "table" and type(record.ownerHash) == "string"
-    and type(record.processHash) == "string" then
-    return raw, record
+  if not ok or type(record) ~= "table" or type(record.ownerHash) ~= "string"
+    or type(record.processHash) ~= "string" then
+    return raw, nil
   end
-  return raw, nil
+  -- cjson reads NaN, Infinity and 0x10, which no client does: both must call the same things garbage.
+  local bare = string.gsub(string.gsub(raw, "\\\\.", ""), '"[^"]*"', "")
+  if string.find(bare, "[^truefalsnE%d%s%p]") or string.find(bare, "nan", 1, true) then
+    return raw, nil
+  end
+  return raw, record
 end
 
 local function fenceOf(record)
@@ -95,16 +100,16 @@ if #own == claims then
   return { "SUCCESS", ownFence, 0, "", 0 }
 end
 
+local procMs, ownMs = remaining(procKey, livenessMs), {}
+for i = 1, #own do ownMs[own[i]] = remaining(own[i], ttlMs) end
 if redis.call("EXISTS", fenceKey) == 0 then redis.call("SET", fenceKey, firstFence) end
 local fence = string.format("%.0f", redis.call("INCR", fenceKey))
-local kept = {}
-for i = 1, #own do kept[own[i]] = true end
 for i = 1, claims do
   local lockKey = KEYS[1 + 2 * i]
   local record = ARGV[6 + 2 * i] .. ',"fence":' .. fence .. "}"
-  redis.call("SET", lockKey, record, "PX", kept[lockKey] and remaining(lockKey, ttlMs) or ttlMs)
+  redis.call("SET", lockKey, record, "PX", ownMs[lockKey] or ttlMs)
 end
-redis.call("SET", procKey, processData, "PX", remaining(procKey, livenessMs))
+redis.call("SET", procKey, processData, "PX", procMs)
 for i = 1, #taken do redis.pcall("SET", suspects[taken[i]].gone, "taken", "PX", graceMs) end
 return { "SUCCESS", fence, taken[1] or 0, "", 0 }
 `;

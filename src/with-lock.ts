@@ -1,0 +1,227 @@
+import { MAX_MS, checkInteger, checkTtl, checkType, show } from "./check.ts";
+import { LockConfigurationError, isLockError, type LockAcquisitionError } from "./errors.ts";
+import { parseKeyTemplate } from "./key-template.ts";
+import type { LockOptions } from "./lock-options.ts";
+import type { LockService } from "./lock-service.ts";
+
+/** What runs a method under a lock: a LockService, or whatever else has its `withLock`. */
+export type LockSource = Pick<LockService, "withLock">;
+
+/** What a caller gets who was refused the lock. */
+export type OnLockFailed = "throw" | "skip" | ((key: string, error: LockAcquisitionError) => Error);
+
+/** Options of {@link lockedBy}; times in ms. */
+export interface LockedByOptions<
+  Self,
+  Args extends unknown[],
+  Failed extends OnLockFailed,
+> extends Pick<LockOptions, "ttl" | "waitTimeout" | "retry" | "autoRenew"> {
+  /**
+   * The key: a text in which `{0}` stands for the first argument and `{1.name}` for a property of
+   * the second; or a function of the arguments, for one key or several, all or none.
+   */
+  readonly key: string | ((this: Self, ...args: Args) => string | readonly string[]);
+  /**
+   * When another holds the lock (also after all waiting): `throw` the LockAcquisitionError, `skip`
+   * the call and return undefined, or throw an error of your own. Every other error, those of the
+   * method included, passes through untouched. @default "throw"
+   */
+  readonly onLockFailed?: Failed;
+}
+
+/** Options of {@link WithLock}; times in ms. */
+export interface WithLockOptions<
+  Self,
+  Args extends unknown[],
+  Failed extends OnLockFailed,
+> extends LockedByOptions<Self, Args, Failed> {
+  /** Where the instance keeps its lock service. @default (self) => self.locks */
+  readonly service?: (self: Self) => LockSource;
+}
+
+/** What a call may return when it did not run. */
+type Skipped<Failed> = "skip" extends Failed ? undefined : never;
+
+/** Argument lists that a key function of `Args` can read: as many arguments, or more. */
+type Readable<Args extends unknown[]> = number extends Args["length"]
+  ? Args
+  : [...Args, ...unknown[]];
+
+/** A method decorator, in the standard form and in that of `experimentalDecorators`. */
+export interface LockedMethodDecorator<Self, Args extends unknown[], Skip> {
+  <This extends Self, Given extends unknown[] & Readable<Args>, Result>(
+    method: (this: This, ...args: Given) => Promise<Result>,
+    context: ClassMethodDecoratorContext<This, (this: This, ...args: Given) => Promise<Result>>,
+  ): (this: This, ...args: Given) => Promise<Result | Skip>;
+  <Given extends unknown[] & Readable<Args>, Result>(
+    target: Self,
+    name: string | symbol,
+    descriptor: TypedPropertyDescriptor<(...args: Given) => Promise<Result>>,
+  ): TypedPropertyDescriptor<(...args: Given) => Promise<Result | Skip>>;
+}
+
+type Method = (this: unknown, ...args: unknown[]) => unknown;
+
+/**
+ * Runs an async method under a lock: one call at a time for each key, everywhere. Works as a
+ * standard decorator and, for frameworks such as Nest, under `experimentalDecorators`.
+ *
+ * A call rejects with LockConfigurationError when there is no lock service or no key: it never runs
+ * unlocked. Otherwise it rejects as `LockService.withLock` does.
+ *
+ * @throws LockConfigurationError naming a wrong option, when the class is defined
+ * @example
+ * class Shop {
+ *   constructor(readonly locks: LockService) {}
+ *
+ *   @WithLock({ key: "order:{0}", ttl: 10_000 })
+ *   async pay(orderId: string): Promise<void> {}
+ * }
+ */
+export function WithLock<
+  Self = unknown,
+  Args extends unknown[] = unknown[],
+  Failed extends OnLockFailed = "throw",
+>(
+  options: WithLockOptions<Self, Args, Failed>,
+): LockedMethodDecorator<Self, Args, Skipped<Failed>> {
+  const { service = locksOf } = checkOptions(options);
+  checkType("service", service, "function");
+
+  function decorate(target: unknown, context: unknown, descriptor?: PropertyDescriptor): unknown {
+    if (descriptor === undefined) return guard(service, options, checkMethod(target, context));
+    const method = checkMethod(descriptor.value, context);
+    const locked = guard(service, options, method);
+    // What decorators below have noted on the method, as Nest's do, is found through the prototype.
+    Object.setPrototypeOf(locked, method);
+    return { ...descriptor, value: locked };
+  }
+  return decorate as LockedMethodDecorator<Self, Args, Skipped<Failed>>;
+}
+
+/**
+ * {@link WithLock} without a decorator: returns a function that runs `work` under a lock.
+ *
+ * @throws LockConfigurationError naming a wrong option
+ * @example
+ * const pay = lockedBy(locks, { key: "order:{0}" }, async (orderId: string) => charge(orderId));
+ * await pay("17");
+ */
+export function lockedBy<
+  Self,
+  Args extends unknown[],
+  Result,
+  Failed extends OnLockFailed = "throw",
+>(
+  service: LockSource,
+  options: LockedByOptions<Self, Args, Failed>,
+  work: (this: Self, ...args: Args) => Result | Promise<Result>,
+): (this: Self, ...args: Args) => Promise<Awaited<Result> | Skipped<Failed>> {
+  checkLockSource(service, "the first argument of lockedBy");
+  checkType("work", work, "function");
+  return guard(() => service, checkOptions(options), work);
+}
+
+/** `work`, run under the lock that each call's arguments name. */
+function guard<Self, Args extends unknown[], Result, Failed extends OnLockFailed>(
+  serviceOf: (self: Self) => LockSource,
+  options: LockedByOptions<Self, Args, Failed>,
+  work: (this: Self, ...args: Args) => Result | Promise<Result>,
+): (this: Self, ...args: Args) => Promise<Awaited<Result> | Skipped<Failed>> {
+  const { key, onLockFailed = "throw", ...rest } = options;
+  const { ttl, waitTimeout, retry, autoRenew } = rest;
+  const lockOptions: LockOptions = {
+    ...(ttl === undefined ? {} : { ttl }),
+    ...(waitTimeout === undefined ? {} : { waitTimeout }),
+    ...(retry === undefined ? {} : { retry }),
+    ...(autoRenew === undefined ? {} : { autoRenew }),
+  };
+  const keyOf = keyMaker(key);
+
+  async function locked(this: Self, ...args: Args): Promise<Awaited<Result> | Skipped<Failed>> {
+    const service = checkLockSource(serviceOf(this), "service(this)");
+    const keys = keyOf.apply(this, args);
+    // From here on an error is not one of this acquisition: the method's own, or of the release.
+    let hasEntered = false;
+    const enter = (): Result | Promise<Result> => {
+      hasEntered = true;
+      return work.apply(this, args);
+    };
+    try {
+      return await service.withLock(keys, enter, lockOptions);
+    } catch (error) {
+      if (hasEntered || onLockFailed === "throw" || !isRefusal(error)) throw error;
+      if (onLockFailed === "skip") return undefined as Skipped<Failed>;
+      throw onLockFailed(error.lockKey ?? "", error);
+    }
+  }
+  for (const name of ["name", "length"] as const) {
+    Object.defineProperty(locked, name, { value: work[name], configurable: true });
+  }
+  return locked;
+}
+
+/** Whether another holds the lock: neither an abort nor a database without an answer. */
+function isRefusal(error: unknown): error is LockAcquisitionError {
+  if (!isLockError(error, "LOCK_ACQUISITION") || !("reason" in error)) return false;
+  return error.reason === "held" || error.reason === "timeout";
+}
+
+function keyMaker<Self, Args extends unknown[]>(
+  key: string | ((this: Self, ...args: Args) => string | readonly string[]),
+): (this: Self, ...args: Args) => string | readonly string[] {
+  if (typeof key === "function") return key;
+  const fill = parseKeyTemplate(key);
+  return (...args) => fill(args);
+}
+
+/** Where a lock service is looked for when nobody says. */
+function locksOf(self: unknown): LockSource {
+  const found =
+    typeof self === "object" && self !== null && "locks" in self ? self.locks : undefined;
+  return checkLockSource(found, "this.locks");
+}
+
+function checkLockSource(value: unknown, where: string): LockSource {
+  if (isLockSource(value)) return value;
+  throw new LockConfigurationError(
+    "service",
+    `must be a LockService, but ${where} is ${show(value)}; nothing was run`,
+  );
+}
+
+function isLockSource(value: unknown): value is LockSource {
+  if (typeof value !== "object" || value === null) return false;
+  return "withLock" in value && typeof value.withLock === "function";
+}
+
+function checkMethod(method: unknown, context: unknown): Method {
+  const kind = typeof context === "object" && context !== null && "kind" in context;
+  if (isMethod(method) && (!kind || context.kind === "method")) return method;
+  const what = kind ? String(context.kind) : show(context);
+  throw new LockConfigurationError("WithLock", `decorates methods, but ${what} is none`);
+}
+
+function isMethod(value: unknown): value is Method {
+  return typeof value === "function";
+}
+
+/** What can be wrong before there is a service: the rest is checked with each call. */
+function checkOptions<Options extends LockedByOptions<never, never, OnLockFailed>>(
+  options: Options,
+): Options {
+  checkType("options", options, "object");
+  const { key, ttl, waitTimeout, retry, onLockFailed = "throw" } = options;
+  if (typeof key !== "function") parseKeyTemplate(key);
+  if (ttl !== undefined) checkTtl("ttl", ttl, MAX_MS);
+  if (waitTimeout !== undefined) checkInteger("waitTimeout", waitTimeout, 0);
+  if (retry !== undefined) checkType("retry", retry, "object");
+  const isKnown = onLockFailed === "throw" || onLockFailed === "skip";
+  if (!isKnown && typeof onLockFailed !== "function") {
+    throw new LockConfigurationError(
+      "onLockFailed",
+      `must be "throw", "skip" or a function, but is ${show(onLockFailed)}`,
+    );
+  }
+  return options;
+}
