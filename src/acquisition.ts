@@ -1,4 +1,4 @@
-import { backoffDelay } from "./backoff.ts";
+import { RESEND_PAUSES, backoffDelay } from "./backoff.ts";
 import {
   canOutliveHolder,
   type AcquireOutcome,
@@ -6,12 +6,12 @@ import {
   type LockData,
   type Suspect,
 } from "./lock-data.ts";
-import { failureOf } from "./errors.ts";
-import { GivingBack, RESEND_PAUSES } from "./give-back.ts";
+import { DatabaseError, failureOf } from "./errors.ts";
+import { GivingBack } from "./give-back.ts";
 import { formatOwnerHash } from "./key.ts";
 import type { LeaseContext } from "./lease.ts";
 import { LockStatus } from "./lock-status.ts";
-import type { Instant } from "./runtime.ts";
+import { elapsed, type Instant } from "./runtime.ts";
 import { Validity } from "./validity.ts";
 import { bounded } from "./wait.ts";
 
@@ -95,7 +95,8 @@ export class Acquisition {
       const sent = await this.#send(claims, ask, limits);
       if (sent.ended === "aborted") return { status: "aborted" };
       if (sent.ended === "failed" || sent.ended === "late") {
-        const error = sent.ended === "failed" ? sent.error : undefined;
+        const error =
+          sent.ended === "failed" ? sent.error : outOfTime(elapsed(since, runtime.now()));
         if (!(await this.#mayResend(error, limits))) {
           return { status: "error", error, why: "the database gave no answer that counts" };
         }
@@ -123,11 +124,8 @@ export class Acquisition {
   abandon(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    const { emit } = this.#context;
-    const keys = this.#keys;
     const request = { claims: this.#claims(0), fence: undefined };
-    const givingBack = new GivingBack(this.#context, keys[0], request, this.#longestMs);
-    givingBack.failures.subscribe((error) => emit({ type: "releaseFailed", keys, error }));
+    const givingBack = new GivingBack(this.#context, this.#keys, request, this.#longestMs);
     this.#cleanups.push(givingBack.ended);
   }
 
@@ -234,4 +232,11 @@ export class Acquisition {
   #mint(): string {
     return `leasehold/${this.#context.runtime.token()}`;
   }
+}
+
+function outOfTime(ms: number): DatabaseError {
+  return new DatabaseError(`The database gave no answer within ${Math.round(ms)} ms`, {
+    applied: "unknown",
+    retriable: true,
+  });
 }

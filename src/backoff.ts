@@ -1,25 +1,76 @@
+import { checkInteger, checkNumber, checkType } from "./check.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** When to try again after a refusal. All times in milliseconds. */
 export interface RetryOptions {
   /** Attempts after the first. @default 3 */
-  readonly maxRetries?: number;
+  readonly maxRetries?: number | undefined;
   /** Delay before the first retry. @default 100 */
-  readonly initialDelay?: number;
+  readonly initialDelay?: number | undefined;
   /** No delay is longer. @default 3_000 */
-  readonly maxDelay?: number;
+  readonly maxDelay?: number | undefined;
   /** Each delay is this many times the one before. @default 2 */
-  readonly multiplier?: number;
+  readonly multiplier?: number | undefined;
   /** Shortens each delay by a random part of up to a half, so that waiters do not march in step. @default true */
-  readonly jitter?: boolean;
+  readonly jitter?: boolean | undefined;
 }
+
+/** How the pauses between attempts grow, in ms. */
+export interface Backoff {
+  readonly initialDelay: number;
+  readonly maxDelay: number;
+  readonly multiplier: number;
+  readonly jitter: boolean;
+}
+
+/** RetryOptions, checked and complete. */
+export interface RetryPlan extends Backoff {
+  readonly maxRetries: number;
+}
+
+export const DEFAULT_RETRY: RetryPlan = {
+  maxRetries: 3,
+  initialDelay: 100,
+  maxDelay: 3_000,
+  multiplier: 2,
+  jitter: true,
+};
+
+/** Pauses between sends whose fate is unknown: quick at first, then sparing of a sick database. */
+export const RESEND_PAUSES: Backoff = {
+  initialDelay: 100,
+  maxDelay: 3_000,
+  multiplier: 2,
+  jitter: true,
+};
 
 /** Delay in ms before retry number `retry` (0 for the first). */
 export function backoffDelay(
-  options: Required<RetryOptions>,
+  { initialDelay, maxDelay, multiplier, jitter }: Backoff,
   retry: number,
   runtime: Pick<Runtime, "random">,
 ): number {
-  const delay = Math.min(options.initialDelay * options.multiplier ** retry, options.maxDelay);
-  return options.jitter ? delay * (1 - runtime.random() / 2) : delay;
+  const delay = Math.min(initialDelay * multiplier ** retry, maxDelay);
+  return jitter ? delay * (1 - runtime.random() / 2) : delay;
+}
+
+/** @throws LockConfigurationError naming the option */
+export function planRetry(options: RetryOptions | undefined, defaults: RetryPlan): RetryPlan {
+  if (options === undefined) return defaults;
+  checkType("retry", options, "object");
+  const {
+    maxRetries = defaults.maxRetries,
+    initialDelay = defaults.initialDelay,
+    maxDelay = defaults.maxDelay,
+    multiplier = defaults.multiplier,
+    jitter = defaults.jitter,
+  } = options;
+  checkType("retry.jitter", jitter, "boolean");
+  return {
+    maxRetries: checkInteger("retry.maxRetries", maxRetries, 0),
+    initialDelay: checkInteger("retry.initialDelay", initialDelay, 1),
+    maxDelay: checkInteger("retry.maxDelay", maxDelay, 1),
+    multiplier: checkNumber("retry.multiplier", multiplier, 1, 100),
+    jitter,
+  };
 }

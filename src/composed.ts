@@ -45,7 +45,7 @@ export async function acquireByPrimitives(
     const holder = created.lockData;
     const isSuspect = suspects.some((suspect) => suspect.ownerHash === holder.ownerHash);
     if (isSuspect && (await database.readProcessData(holder.processHash)) === null) {
-      await tryDelete(database, key, holder.ownerHash);
+      await deleteByOwner(database, key, holder.ownerHash);
       created = await database.tryCreate(key, lockData, ttlMs);
       takenOver = key;
     }
@@ -53,7 +53,7 @@ export async function acquireByPrimitives(
   if (created.status === LockStatus.SUCCESS) {
     return { status: created.status, fence: undefined, takenOver };
   }
-  await endLiveness(database, processHash);
+  // Its liveness ends by itself: another send of this very request may have won meanwhile.
   return { status: created.status, key, lockData: created.lockData, remainingMs: null };
 }
 
@@ -70,16 +70,16 @@ async function renewOne(
 ): Promise<RenewOutcome> {
   const { ownerHash, processHash } = lockData;
   if ((await database.readProcessData(processHash)) === null) return "LOST";
-  if (ttlMs > 0) {
-    const updated = await database.tryUpdate(key, lockData, ttlMs, ownerHash);
-    if (updated.status !== LockStatus.SUCCESS) return "LOST";
-  } else if ((await database.readLockData(key))?.ownerHash !== ownerHash) {
-    return "LOST";
-  }
   if (livenessMs > 0) {
     await database.saveProcessData(processHash, database.createProcessData(), livenessMs);
   }
-  return LockStatus.SUCCESS;
+  // Ownership last: the verdict must be younger than the liveness it relies on.
+  if (ttlMs === 0) {
+    const found = await database.readLockData(key);
+    return found?.ownerHash === ownerHash ? LockStatus.SUCCESS : "LOST";
+  }
+  const { status } = await database.tryUpdate(key, lockData, ttlMs, ownerHash);
+  return status === LockStatus.SUCCESS ? status : "LOST";
 }
 
 export async function releaseByPrimitives(
@@ -87,7 +87,7 @@ export async function releaseByPrimitives(
   { claims }: ReleaseRequest,
 ): Promise<ReleaseOutcome> {
   const { key, lockData } = onlyClaim(claims);
-  const deleted = await tryDelete(database, key, lockData.ownerHash);
+  const deleted = await deleteByOwner(database, key, lockData.ownerHash);
   await endLiveness(database, lockData.processHash);
   return deleted;
 }
@@ -108,10 +108,11 @@ export async function forceDeleteByPrimitives(
   ownerHash: string | null,
 ): Promise<boolean> {
   if (ownerHash === null) return false;
-  return (await tryDelete(database, key, ownerHash)).status === LockStatus.SUCCESS;
+  return (await deleteByOwner(database, key, ownerHash)).status === LockStatus.SUCCESS;
 }
 
-async function tryDelete(
+/** `tryDelete`, with a missing answer as an error like that of every other operation. */
+export async function deleteByOwner(
   database: Primitives,
   key: string,
   ownerHash: string,

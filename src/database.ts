@@ -1,4 +1,4 @@
-import { checkInteger } from "./check.ts";
+import { checkInteger, show } from "./check.ts";
 import {
   acquireByPrimitives,
   forceDeleteByPrimitives,
@@ -6,7 +6,7 @@ import {
   releaseByPrimitives,
   renewByPrimitives,
 } from "./composed.ts";
-import { DatabaseError, isLockError, type LockError } from "./errors.ts";
+import { DatabaseError, LockConfigurationError, isLockError, type LockError } from "./errors.ts";
 import { Events } from "./events.ts";
 import type {
   AcquireOutcome,
@@ -27,9 +27,16 @@ import { bounded } from "./wait.ts";
 
 export interface DatabaseOptions {
   /** Longest wait for one command, in ms; a later answer counts as none. @default 2_000 */
-  readonly requestTimeout?: number;
+  readonly requestTimeout?: number | undefined;
   /** Clock, timers and randomness; another one is for tests. */
-  readonly runtime?: Runtime;
+  readonly runtime?: Runtime | undefined;
+}
+
+/** Where to find a Database: a module, and what it exports it as. */
+export interface DatabaseModule {
+  /** A package, a `file:` URL or an absolute path: anything `import()` takes from anywhere. */
+  readonly moduleName: string;
+  readonly exportName: string;
 }
 
 /** What a backend can do beyond the primitives. */
@@ -60,6 +67,26 @@ export abstract class Database {
   constructor({ requestTimeout = 2_000, runtime = systemRuntime }: DatabaseOptions = {}) {
     this.requestTimeout = checkInteger("requestTimeout", requestTimeout, 1);
     this.runtime = runtime;
+  }
+
+  /**
+   * Loads a Database that a module exports.
+   *
+   * @throws LockConfigurationError when the module cannot be loaded or exports no Database there
+   */
+  static async load({ moduleName, exportName }: DatabaseModule): Promise<Database> {
+    let module: Readonly<Record<string, unknown>>;
+    try {
+      module = (await import(/* @vite-ignore */ moduleName)) as typeof module;
+    } catch (cause) {
+      throw new LockConfigurationError("moduleName", `${show(moduleName)} does not load`, cause);
+    }
+    const database = module[exportName];
+    if (isDatabase(database)) return database;
+    throw new LockConfigurationError(
+      "exportName",
+      `export ${show(exportName)} of ${show(moduleName)} is no Database, but ${show(database)}`,
+    );
   }
 
   /** Reads the record of a lock; null when there is none, or nothing readable. */
@@ -162,6 +189,11 @@ export abstract class Database {
   #isoNow(): string {
     return new Date(this.runtime.now().wall).toISOString();
   }
+}
+
+/** By what it can do, not by its class: it may be of another copy of the package. */
+function isDatabase(value: unknown): value is Database {
+  return typeof value === "object" && value !== null && "readLockData" in value;
 }
 
 function unknownFailure(operation: string, thrown: unknown): LockError {

@@ -1,3 +1,5 @@
+import type { LockData } from "./lock-data.ts";
+
 /** Marks our errors whatever copy of the package made them. */
 const BRAND = Symbol.for("leasehold.error");
 
@@ -9,6 +11,7 @@ export type LockErrorCode =
   | "LOCK_RELEASE_UNKNOWN"
   | "LOCK_LOST"
   | "LOCK_CONFIGURATION"
+  | "LOCK_MUTEX"
   | "LOCK_DATABASE";
 
 /**
@@ -127,6 +130,20 @@ export class LockLostError extends LockError {
   constructor(lockKey: string, why: string, details: { result?: unknown; cause?: unknown } = {}) {
     super(`Lock "${lockKey}" was lost: ${why}.`, lockKey, details.cause);
     this.result = details.result;
+  }
+}
+
+/** `Locker.mutex` could not have the mutex in time. */
+export class MutexError extends LockError {
+  readonly code = "LOCK_MUTEX";
+  readonly key: string;
+  /** The holder's record. Not enumerable: for the program's own use, not for logs or answers. */
+  declare readonly lockData: LockData;
+
+  constructor(key: string, lockData: LockData) {
+    super(`Mutex "${key}" was held by another for too long.`, key);
+    this.key = key;
+    Object.defineProperty(this, "lockData", { value: lockData });
   }
 }
 

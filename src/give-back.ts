@@ -1,25 +1,18 @@
-import { backoffDelay } from "./backoff.ts";
+import { RESEND_PAUSES, backoffDelay } from "./backoff.ts";
 import type { Database } from "./database.ts";
 import type { ReleaseOutcome, ReleaseRequest } from "./lock-data.ts";
 import { LockReleaseUnknownError, failureOf } from "./errors.ts";
 import { Events } from "./events.ts";
+import type { LockEvent } from "./lock-events.ts";
 import { elapsed, type Runtime } from "./runtime.ts";
-
-/** Pauses between sends whose fate is unknown: quick at first, then sparing of a sick database. */
-export const RESEND_PAUSES = {
-  maxRetries: 0,
-  initialDelay: 100,
-  maxDelay: 3_000,
-  multiplier: 2,
-  jitter: true,
-} as const;
 
 /** `EXPIRED`: no answer came, but the time has passed after which Redis has forgotten the lock. */
 export type GiveBackOutcome = ReleaseOutcome | { readonly status: "EXPIRED" };
 
 interface Context {
-  readonly database: Database;
+  readonly database: Pick<Database, "release" | "requestTimeout">;
   readonly runtime: Runtime;
+  readonly emit: (event: LockEvent) => void;
 }
 
 /**
@@ -27,14 +20,20 @@ interface Context {
  * or `longestMs`, the longest TTL ever asked for, has passed. Sending a release again is harmless.
  */
 export class GivingBack {
-  /** Every send that was refused, or has no answer that counts. */
-  readonly failures: Events<unknown> = new Events<unknown>();
   /** How it ended; undefined when Redis refused for good. Never rejects. */
   readonly ended: Promise<GiveBackOutcome | undefined>;
-  readonly #key: string;
+  /** Every send that was refused, or has no answer that counts. */
+  readonly #failures: Events<unknown> = new Events<unknown>();
+  readonly #keys: readonly [string, ...string[]];
 
-  constructor(context: Context, key: string, request: ReleaseRequest, longestMs: number) {
-    this.#key = key;
+  /** @param keys the user's names of the claims */
+  constructor(
+    context: Context,
+    keys: readonly [string, ...string[]],
+    request: ReleaseRequest,
+    longestMs: number,
+  ) {
+    this.#keys = keys;
     this.ended = this.#run(context, request, longestMs);
   }
 
@@ -48,19 +47,19 @@ export class GivingBack {
     let lastError: unknown;
     let stop = (): void => {};
     const gaveUp = new Promise<undefined>((resolve) => {
-      stop = this.failures.subscribe((error) => {
+      stop = this.#failures.subscribe((error) => {
         lastError = error;
         sends += 1;
         if (sends === maxSends) resolve(undefined);
       });
     });
     const outcome = await Promise.race([this.ended, gaveUp]).finally(stop);
-    if (outcome === undefined) throw new LockReleaseUnknownError(this.#key, lastError);
+    if (outcome === undefined) throw new LockReleaseUnknownError(this.#keys[0], lastError);
     return outcome;
   }
 
   async #run(
-    { database, runtime }: Context,
+    { database, runtime, emit }: Context,
     request: ReleaseRequest,
     longestMs: number,
   ): Promise<GiveBackOutcome | undefined> {
@@ -71,7 +70,8 @@ export class GivingBack {
       try {
         return await database.release(request);
       } catch (error) {
-        this.failures.emit(error);
+        emit({ type: "releaseFailed", keys: this.#keys, error });
+        this.#failures.emit(error);
         if (!failureOf(error).retriable) return undefined;
       }
       const leftMs = forgottenMs - elapsed(started, runtime.now());

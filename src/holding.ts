@@ -1,19 +1,9 @@
+import type { RenewalPlan } from "./auto-renew.ts";
 import { MIN_TTL_MS } from "./check.ts";
 import type { Claim, RenewRequest } from "./lock-data.ts";
 import { LockLostError } from "./errors.ts";
 import { elapsed, type Instant, type Runtime } from "./runtime.ts";
 import { Validity } from "./validity.ts";
-
-/** When and how long a holding is renewed. Times in ms. */
-export interface RenewalPlan {
-  readonly enabled: boolean;
-  /** Renews the holder's liveness, and leaves the lock's own TTL to heartbeats. */
-  readonly onlyLiveness: boolean;
-  /** Time between renewals. */
-  readonly intervalMs: number;
-  /** Renewal stops this long after the acquisition; Infinity: when the lock is lost. */
-  readonly maxHoldMs: number;
-}
 
 export interface HoldingOptions {
   /** The user's keys, in the order of the claims. */
@@ -89,7 +79,7 @@ export class Holding {
     return this.#options.keys[0];
   }
 
-  get keys(): readonly string[] {
+  get keys(): readonly [string, ...string[]] {
     return this.#options.keys;
   }
 

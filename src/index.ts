@@ -1,5 +1,11 @@
+export type { AutoRenewOptions } from "./auto-renew.ts";
 export type { RetryOptions } from "./backoff.ts";
-export { Database, type DatabaseOptions } from "./database.ts";
+export {
+  Database,
+  type Capabilities,
+  type DatabaseModule,
+  type DatabaseOptions,
+} from "./database.ts";
 export {
   type AcquireOutcome,
   type AcquireRequest,
@@ -25,21 +31,27 @@ export {
   LockLostError,
   LockNotOwnedError,
   LockReleaseUnknownError,
+  MutexError,
   isLockError,
   type LockAcquisitionReason,
   type LockErrorCode,
 } from "./errors.ts";
 export { Events } from "./events.ts";
+export { DrainingSignal, Heartbeater, NoopHeartbeater } from "./heartbeater.ts";
 export type { LockEvent } from "./lock-events.ts";
-export type {
-  AutoRenewOptions,
-  LockContext,
-  LockOptions,
-  LockServiceOptions,
-} from "./lock-options.ts";
+export type { LockContext, LockOptions, LockServiceOptions } from "./lock-options.ts";
 export { LockService, type LockInfo } from "./lock-service.ts";
-export { LockStatus } from "./lock-status.ts";
-export { Lock } from "./lock.ts";
+export { LockStatus, OwnerHashStatus } from "./lock-status.ts";
+export type { Lock } from "./lock.ts";
+export type { LockerOptions } from "./locker-options.ts";
+export type {
+  Extend,
+  LockerAcquireOutcome,
+  LockerReleaseOutcome,
+  LockerRunOutcome,
+  OwnerHashOutcome,
+} from "./locker-outcomes.ts";
+export { Locker, type LockerError } from "./locker.ts";
 export type { RedisClient } from "./redis/redis-client.ts";
 export { RedisDatabase } from "./redis/redis-database.ts";
 export type { RedisDatabaseOptions } from "./redis/redis-primitives.ts";

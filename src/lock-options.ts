@@ -1,30 +1,17 @@
-import type { RetryOptions } from "./backoff.ts";
 import {
-  MAX_MS,
-  MIN_TTL_MS,
-  checkInteger,
-  checkNumber,
-  checkSignal,
-  checkTtl,
-  checkType,
-  show,
-} from "./check.ts";
+  DEFAULT_AUTO_RENEW,
+  checkAutoRenew,
+  planRenewal,
+  type AutoRenew,
+  type AutoRenewOptions,
+  type RenewalPlan,
+} from "./auto-renew.ts";
+import { DEFAULT_RETRY, planRetry, type RetryOptions, type RetryPlan } from "./backoff.ts";
+import { MAX_MS, checkInteger, checkSignal, checkTtl, checkType, show } from "./check.ts";
 import type { Database } from "./database.ts";
 import { LockConfigurationError } from "./errors.ts";
-import type { RenewalPlan } from "./holding.ts";
 import { checkKeyPrefix, checkTrace } from "./key.ts";
-import { MIN_RENEWAL_GAP_MS } from "./lease.ts";
 import { systemRuntime, type Runtime } from "./runtime.ts";
-
-/** How a held lock is kept beyond its TTL. */
-export interface AutoRenewOptions {
-  /** @default true */
-  readonly enabled?: boolean;
-  /** Time between renewals as a part of the TTL, 0.05 to 0.9; at least 200 ms. @default 1 / 3 */
-  readonly intervalFraction?: number;
-  /** Renewal stops this long after the acquisition, in ms. @default 900_000 */
-  readonly maxHold?: number;
-}
 
 /** What ties locks to one request. */
 export interface LockContext {
@@ -43,29 +30,29 @@ export interface LockContext {
 export interface LockServiceOptions extends LockContext {
   readonly database: Database;
   /** Goes in front of every key. @default "" */
-  readonly keyPrefix?: string;
+  readonly keyPrefix?: string | undefined;
   /** TTL of a lock that names none. @default 30_000 */
-  readonly defaultTtl?: number;
+  readonly defaultTtl?: number | undefined;
   /** No call may ask for more. @default 300_000 */
-  readonly maxTtl?: number;
-  readonly retry?: RetryOptions;
-  readonly autoRenew?: boolean | AutoRenewOptions;
+  readonly maxTtl?: number | undefined;
+  readonly retry?: RetryOptions | undefined;
+  readonly autoRenew?: boolean | AutoRenewOptions | undefined;
   /** Clock, timers and randomness; another one is for tests. */
-  readonly runtime?: Runtime;
+  readonly runtime?: Runtime | undefined;
 }
 
 /** Options of one acquisition; times in ms. What is left out comes from the service. */
 export interface LockOptions {
   /** How long the lock lives without renewal: 100 to `maxTtl`. */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   /** Waits this long for a held lock; alone (without `retry.maxRetries`) it retries until then. */
-  readonly waitTimeout?: number;
-  readonly retry?: RetryOptions;
-  readonly autoRenew?: boolean | AutoRenewOptions;
+  readonly waitTimeout?: number | undefined;
+  readonly retry?: RetryOptions | undefined;
+  readonly autoRenew?: boolean | AutoRenewOptions | undefined;
   /** Who or what holds the lock, for people: up to 256 bytes, without `@`. */
-  readonly trace?: string;
+  readonly trace?: string | undefined;
   /** Cancels waiting for the lock; never a release. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The service's options, checked and complete. */
@@ -75,8 +62,8 @@ export interface Settings extends LockContext {
   readonly keyPrefix: string;
   readonly defaultTtl: number;
   readonly maxTtl: number;
-  readonly retry: Required<RetryOptions>;
-  readonly autoRenew: Required<AutoRenewOptions>;
+  readonly retry: RetryPlan;
+  readonly autoRenew: AutoRenew;
 }
 
 /** One call's wishes, checked and complete. */
@@ -84,26 +71,13 @@ export interface Wish {
   readonly ttl: number;
   /** How long the holder counts as alive without renewal; cut to the TTL. */
   readonly livenessMs: number;
-  readonly retry: Required<RetryOptions>;
+  readonly retry: RetryPlan;
   /** Undefined: as long as the retries take. */
   readonly waitTimeout: number | undefined;
   readonly renewal: RenewalPlan;
   readonly trace: string | undefined;
   readonly signals: readonly AbortSignal[];
 }
-
-const DEFAULT_RETRY: Required<RetryOptions> = {
-  maxRetries: 3,
-  initialDelay: 100,
-  maxDelay: 3_000,
-  multiplier: 2,
-  jitter: true,
-};
-const DEFAULT_AUTO_RENEW: Required<AutoRenewOptions> = {
-  enabled: true,
-  intervalFraction: 1 / 3,
-  maxHold: 900_000,
-};
 
 /** @throws LockConfigurationError naming the option */
 export function checkServiceOptions(options: LockServiceOptions): Settings {
@@ -125,7 +99,7 @@ export function checkServiceOptions(options: LockServiceOptions): Settings {
     keyPrefix: checkKeyPrefix(keyPrefix),
     maxTtl,
     defaultTtl: checkTtl("defaultTtl", ttl, maxTtl),
-    retry: checkRetry(retry, DEFAULT_RETRY),
+    retry: planRetry(retry, DEFAULT_RETRY),
     autoRenew: checkAutoRenew(autoRenew, DEFAULT_AUTO_RENEW),
     ...checkContext(options),
   };
@@ -148,14 +122,14 @@ export function checkLockOptions(options: LockOptions, settings: Settings): Wish
   checkTtl("ttl", ttl, settings.maxTtl);
   if (waitTimeout !== undefined) checkInteger("waitTimeout", waitTimeout, 0);
   if (signal !== undefined) checkSignal("signal", signal);
-  const retry = checkRetry(options.retry, settings.retry);
+  const retry = planRetry(options.retry, settings.retry);
   const isTimeBound = waitTimeout !== undefined && options.retry?.maxRetries === undefined;
   return {
     ttl,
     livenessMs: ttl,
     waitTimeout,
     retry: isTimeBound ? { ...retry, maxRetries: Infinity } : retry,
-    renewal: planRenewal(ttl, options.autoRenew, settings),
+    renewal: planRenewal(ttl, options.autoRenew, settings.autoRenew),
     trace: trace === undefined ? undefined : checkTrace(trace) || undefined,
     signals: [signal, settings.signal].filter((source) => source !== undefined),
   };
@@ -173,7 +147,7 @@ export function checkDeclaredOptions(options: LockOptions): void {
   if (waitTimeout !== undefined) checkInteger("waitTimeout", waitTimeout, 0);
   if (signal !== undefined) checkSignal("signal", signal);
   if (trace !== undefined) checkTrace(trace);
-  checkRetry(retry, DEFAULT_RETRY);
+  planRetry(retry, DEFAULT_RETRY);
   checkAutoRenew(autoRenew, DEFAULT_AUTO_RENEW);
 }
 
@@ -182,71 +156,4 @@ export function deadlineError({ deadline, runtime }: Settings): LockConfiguratio
   const left = (deadline?.getTime() ?? 0) - runtime.now().wall;
   const when = left <= 0 ? "is past" : `leaves only ${left} ms`;
   return new LockConfigurationError("deadline", `${deadline?.toISOString()} ${when}`);
-}
-
-function planRenewal(
-  ttl: number,
-  wanted: LockOptions["autoRenew"],
-  settings: Settings,
-): RenewalPlan {
-  const { enabled, intervalFraction, maxHold } = checkAutoRenew(wanted, settings.autoRenew);
-  const intervalMs = Math.max(Math.floor(ttl * intervalFraction), MIN_RENEWAL_GAP_MS);
-  // A TTL that ends before its first renewal could be answered is left to end.
-  const isRenewable = intervalMs + MIN_TTL_MS <= ttl;
-  const isAsked = wanted === true || (typeof wanted === "object" && wanted.enabled === true);
-  if (isAsked && !isRenewable) {
-    throw new LockConfigurationError(
-      "autoRenew",
-      `a ttl of ${ttl} ms is too short to be renewed every ${intervalMs} ms`,
-    );
-  }
-  return {
-    enabled: enabled && isRenewable,
-    onlyLiveness: false,
-    intervalMs,
-    maxHoldMs: maxHold,
-  };
-}
-
-function checkRetry(
-  retry: RetryOptions | undefined,
-  defaults: Required<RetryOptions>,
-): Required<RetryOptions> {
-  if (retry === undefined) return defaults;
-  checkType("retry", retry, "object");
-  const {
-    maxRetries = defaults.maxRetries,
-    initialDelay = defaults.initialDelay,
-    maxDelay = defaults.maxDelay,
-    multiplier = defaults.multiplier,
-    jitter = defaults.jitter,
-  } = retry;
-  checkType("retry.jitter", jitter, "boolean");
-  return {
-    maxRetries: checkInteger("retry.maxRetries", maxRetries, 0),
-    initialDelay: checkInteger("retry.initialDelay", initialDelay, 1),
-    maxDelay: checkInteger("retry.maxDelay", maxDelay, 1),
-    multiplier: checkNumber("retry.multiplier", multiplier, 1, 100),
-    jitter,
-  };
-}
-
-function checkAutoRenew(
-  autoRenew: boolean | AutoRenewOptions | undefined,
-  defaults: Required<AutoRenewOptions>,
-): Required<AutoRenewOptions> {
-  if (autoRenew === undefined) return defaults;
-  if (typeof autoRenew === "boolean") return { ...defaults, enabled: autoRenew };
-  checkType("autoRenew", autoRenew, "object");
-  const {
-    enabled = defaults.enabled,
-    intervalFraction = defaults.intervalFraction,
-    maxHold = defaults.maxHold,
-  } = autoRenew;
-  checkType("autoRenew.enabled", enabled, "boolean");
-  return {
-    enabled,
-    intervalFraction: checkNumber("autoRenew.intervalFraction", intervalFraction, 0.05, 0.9),
-    maxHold: checkInteger("autoRenew.maxHold", maxHold, MIN_TTL_MS),
-  };
 }

@@ -132,6 +132,11 @@ export class LockService {
     return concludeWork(lock, result);
   }
 
+  /** Whether this service, bound to a request, holds the lock itself. No I/O. */
+  holds(key: string): boolean {
+    return this.#lease?.holds(checkKey(key)) ?? false;
+  }
+
   /**
    * Whether a new acquisition would be refused now.
    *

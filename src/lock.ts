@@ -158,8 +158,7 @@ export class Lock {
 
   /** Lets the lock end with its TTL. */
   stopAutoRenew(): void {
-    this.#holding.isRenewing = false;
-    this.#origin.lease.reschedule();
+    this.#origin.lease.stopRenewing(this.#holding);
   }
 
   /** Releases, for `await using`. Never throws: loss shows on the signal, failure in the events. */

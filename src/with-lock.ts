@@ -1,21 +1,20 @@
-import { MAX_MS, checkInteger, checkTtl, checkType, show } from "./check.ts";
+import { checkType, show } from "./check.ts";
 import { LockConfigurationError, isLockError, type LockAcquisitionError } from "./errors.ts";
 import { parseKeyTemplate } from "./key-template.ts";
-import type { LockOptions } from "./lock-options.ts";
+import { checkDeclaredOptions, type LockOptions } from "./lock-options.ts";
 import type { LockService } from "./lock-service.ts";
 
 /** What runs a method under a lock: a LockService, or whatever else has its `withLock`. */
 export type LockSource = Pick<LockService, "withLock">;
 
-/** What a caller gets who was refused the lock. */
+/** What becomes of a call whose lock another holds. */
 export type OnLockFailed = "throw" | "skip" | ((key: string, error: LockAcquisitionError) => Error);
 
 /** Options of {@link lockedBy}; times in ms. */
-export interface LockedByOptions<
-  Self,
-  Args extends unknown[],
-  Failed extends OnLockFailed,
-> extends Pick<LockOptions, "ttl" | "waitTimeout" | "retry" | "autoRenew"> {
+export interface LockedByOptions<Self, Args extends unknown[], Failed = OnLockFailed> extends Pick<
+  LockOptions,
+  "ttl" | "waitTimeout" | "retry" | "autoRenew"
+> {
   /**
    * The key: a text in which `{0}` stands for the first argument and `{1.name}` for a property of
    * the second; or a function of the arguments, for one key or several, all or none.
@@ -33,14 +32,14 @@ export interface LockedByOptions<
 export interface WithLockOptions<
   Self,
   Args extends unknown[],
-  Failed extends OnLockFailed,
+  Failed = OnLockFailed,
 > extends LockedByOptions<Self, Args, Failed> {
   /** Where the instance keeps its lock service. @default (self) => self.locks */
   readonly service?: (self: Self) => LockSource;
 }
 
-/** What a call may return when it did not run. */
-type Skipped<Failed> = "skip" extends Failed ? undefined : never;
+/** What never resolves with undefined for having been skipped. */
+type NoSkip = Exclude<OnLockFailed, "skip">;
 
 /** Argument lists that a key function of `Args` can read: as many arguments, or more. */
 type Readable<Args extends unknown[]> = number extends Args["length"]
@@ -48,16 +47,16 @@ type Readable<Args extends unknown[]> = number extends Args["length"]
   : [...Args, ...unknown[]];
 
 /** A method decorator, in the standard form and in that of `experimentalDecorators`. */
-export interface LockedMethodDecorator<Self, Args extends unknown[], Skip> {
+export interface LockedMethodDecorator<Self, Args extends unknown[], Skipped> {
   <This extends Self, Given extends unknown[] & Readable<Args>, Result>(
     method: (this: This, ...args: Given) => Promise<Result>,
     context: ClassMethodDecoratorContext<This, (this: This, ...args: Given) => Promise<Result>>,
-  ): (this: This, ...args: Given) => Promise<Result | Skip>;
+  ): (this: This, ...args: Given) => Promise<Result | Skipped>;
   <Given extends unknown[] & Readable<Args>, Result>(
-    target: Self,
+    target: NoInfer<Self>,
     name: string | symbol,
     descriptor: TypedPropertyDescriptor<(...args: Given) => Promise<Result>>,
-  ): TypedPropertyDescriptor<(...args: Given) => Promise<Result | Skip>>;
+  ): TypedPropertyDescriptor<(...args: Given) => Promise<Result | Skipped>>;
 }
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
@@ -78,13 +77,15 @@ type Method = (this: unknown, ...args: unknown[]) => unknown;
  *   async pay(orderId: string): Promise<void> {}
  * }
  */
-export function WithLock<
-  Self = unknown,
-  Args extends unknown[] = unknown[],
-  Failed extends OnLockFailed = "throw",
->(
-  options: WithLockOptions<Self, Args, Failed>,
-): LockedMethodDecorator<Self, Args, Skipped<Failed>> {
+export function WithLock<Self = unknown, Args extends unknown[] = unknown[]>(
+  options: WithLockOptions<Self, Args, NoSkip>,
+): LockedMethodDecorator<Self, Args, never>;
+export function WithLock<Self = unknown, Args extends unknown[] = unknown[]>(
+  options: WithLockOptions<Self, Args>,
+): LockedMethodDecorator<Self, Args, undefined>;
+export function WithLock<Self, Args extends unknown[]>(
+  options: WithLockOptions<Self, Args>,
+): LockedMethodDecorator<Self, Args, undefined> {
   const { service = locksOf } = checkOptions(options);
   checkType("service", service, "function");
 
@@ -96,7 +97,7 @@ export function WithLock<
     Object.setPrototypeOf(locked, method);
     return { ...descriptor, value: locked };
   }
-  return decorate as LockedMethodDecorator<Self, Args, Skipped<Failed>>;
+  return decorate as LockedMethodDecorator<Self, Args, undefined>;
 }
 
 /**
@@ -107,29 +108,33 @@ export function WithLock<
  * const pay = lockedBy(locks, { key: "order:{0}" }, async (orderId: string) => charge(orderId));
  * await pay("17");
  */
-export function lockedBy<
-  Self,
-  Args extends unknown[],
-  Result,
-  Failed extends OnLockFailed = "throw",
->(
+export function lockedBy<Self, Args extends unknown[], Result>(
   service: LockSource,
-  options: LockedByOptions<Self, Args, Failed>,
+  options: LockedByOptions<Self, Args, NoSkip>,
   work: (this: Self, ...args: Args) => Result | Promise<Result>,
-): (this: Self, ...args: Args) => Promise<Awaited<Result> | Skipped<Failed>> {
+): (this: Self, ...args: Args) => Promise<Awaited<Result>>;
+export function lockedBy<Self, Args extends unknown[], Result>(
+  service: LockSource,
+  options: LockedByOptions<Self, Args>,
+  work: (this: Self, ...args: Args) => Result | Promise<Result>,
+): (this: Self, ...args: Args) => Promise<Awaited<Result> | undefined>;
+export function lockedBy<Self, Args extends unknown[], Result>(
+  service: LockSource,
+  options: LockedByOptions<Self, Args>,
+  work: (this: Self, ...args: Args) => Result | Promise<Result>,
+): (this: Self, ...args: Args) => Promise<Awaited<Result> | undefined> {
   checkLockSource(service, "the first argument of lockedBy");
   checkType("work", work, "function");
   return guard(() => service, checkOptions(options), work);
 }
 
 /** `work`, run under the lock that each call's arguments name. */
-function guard<Self, Args extends unknown[], Result, Failed extends OnLockFailed>(
+function guard<Self, Args extends unknown[], Result>(
   serviceOf: (self: Self) => LockSource,
-  options: LockedByOptions<Self, Args, Failed>,
+  options: LockedByOptions<Self, Args>,
   work: (this: Self, ...args: Args) => Result | Promise<Result>,
-): (this: Self, ...args: Args) => Promise<Awaited<Result> | Skipped<Failed>> {
-  const { key, onLockFailed = "throw", ...rest } = options;
-  const { ttl, waitTimeout, retry, autoRenew } = rest;
+): (this: Self, ...args: Args) => Promise<Awaited<Result> | undefined> {
+  const { key, onLockFailed = "throw", ttl, waitTimeout, retry, autoRenew } = options;
   const lockOptions: LockOptions = {
     ...(ttl === undefined ? {} : { ttl }),
     ...(waitTimeout === undefined ? {} : { waitTimeout }),
@@ -138,7 +143,7 @@ function guard<Self, Args extends unknown[], Result, Failed extends OnLockFailed
   };
   const keyOf = keyMaker(key);
 
-  async function locked(this: Self, ...args: Args): Promise<Awaited<Result> | Skipped<Failed>> {
+  async function locked(this: Self, ...args: Args): Promise<Awaited<Result> | undefined> {
     const service = checkLockSource(serviceOf(this), "service(this)");
     const keys = keyOf.apply(this, args);
     // From here on an error is not one of this acquisition: the method's own, or of the release.
@@ -151,7 +156,7 @@ function guard<Self, Args extends unknown[], Result, Failed extends OnLockFailed
       return await service.withLock(keys, enter, lockOptions);
     } catch (error) {
       if (hasEntered || onLockFailed === "throw" || !isRefusal(error)) throw error;
-      if (onLockFailed === "skip") return undefined as Skipped<Failed>;
+      if (onLockFailed === "skip") return undefined;
       throw onLockFailed(error.lockKey ?? "", error);
     }
   }
@@ -177,9 +182,9 @@ function keyMaker<Self, Args extends unknown[]>(
 
 /** Where a lock service is looked for when nobody says. */
 function locksOf(self: unknown): LockSource {
-  const found =
-    typeof self === "object" && self !== null && "locks" in self ? self.locks : undefined;
-  return checkLockSource(found, "this.locks");
+  // A class is an object too: of a static method.
+  const isObject = typeof self === "function" || (typeof self === "object" && self !== null);
+  return checkLockSource(isObject && "locks" in self ? self.locks : undefined, "this.locks");
 }
 
 function checkLockSource(value: unknown, where: string): LockSource {
@@ -207,15 +212,11 @@ function isMethod(value: unknown): value is Method {
 }
 
 /** What can be wrong before there is a service: the rest is checked with each call. */
-function checkOptions<Options extends LockedByOptions<never, never, OnLockFailed>>(
-  options: Options,
-): Options {
+function checkOptions<Options extends LockedByOptions<never, never>>(options: Options): Options {
   checkType("options", options, "object");
-  const { key, ttl, waitTimeout, retry, onLockFailed = "throw" } = options;
+  const { key, onLockFailed = "throw" } = options;
   if (typeof key !== "function") parseKeyTemplate(key);
-  if (ttl !== undefined) checkTtl("ttl", ttl, MAX_MS);
-  if (waitTimeout !== undefined) checkInteger("waitTimeout", waitTimeout, 0);
-  if (retry !== undefined) checkType("retry", retry, "object");
+  checkDeclaredOptions(options);
   const isKnown = onLockFailed === "throw" || onLockFailed === "skip";
   if (!isKnown && typeof onLockFailed !== "function") {
     throw new LockConfigurationError(

@@ -17,12 +17,12 @@ import {
 
 /** What {@link withLock} puts into `c.var`. */
 export type GuardVariables = {
-  /** The lock the handler runs under. Absent where the guard was skipped. */
+  /** The lock the handler runs under. */
   lock: Lock;
 };
 
 /** What a guarded handler finds in `c.var`. */
-type GuardEnv = { Variables: LocksVariables & GuardVariables };
+type GuardEnv<V> = { Variables: LocksVariables & V };
 
 type Keys = string | readonly string[];
 
@@ -30,28 +30,33 @@ type Keys = string | readonly string[];
 export interface GuardOptions extends Omit<LockOptions, "signal" | "trace"> {
   /** The key, or several, all or none; null lets the request pass unguarded. */
   readonly key: Keys | ((c: Context) => Keys | null | Promise<Keys | null>);
-  readonly trace?: string | ((c: Context) => string);
+  readonly trace?: (string | ((c: Context) => string)) | undefined;
   /** Status when another holds the lock. @default 409 */
-  readonly status?: BusyStatus;
+  readonly status?: BusyStatus | undefined;
   /** Answers instead, when another holds the lock. */
-  readonly onLocked?: (c: Context, error: LockAcquisitionError) => Response | Promise<Response>;
+  readonly onLocked?:
+    ((c: Context, error: LockAcquisitionError) => Response | Promise<Response>) | undefined;
   /** Answers instead, when the lock was lost during the work. */
-  readonly onLost?: (c: Context, error: LockLostError) => Response | Promise<Response>;
+  readonly onLost?:
+    ((c: Context, error: LockLostError) => Response | Promise<Response>) | undefined;
   /** When the database gives no answer: `refuse` with 503, or `continue` without a lock. @default "refuse" */
-  readonly onUnavailable?: "refuse" | "continue";
+  readonly onUnavailable?: "refuse" | "continue" | undefined;
   /** Until when the lock is held: the handler's return, or the end of the body. @default "handler" */
-  readonly hold?: "handler" | "response";
+  readonly hold?: "handler" | "response" | undefined;
   /**
    * `wait` answers after the release; `background` before, one round trip sooner, so that the same
    * client's next request may meet a 409, and a loss no longer changes the answer. @default "wait"
    */
-  readonly release?: "wait" | "background";
+  readonly release?: "wait" | "background" | undefined;
 }
 
-const CROSS_ORIGIN = /^(?:access-control-.*|vary)$/;
+/** Options that let no request pass without a lock. */
+type AlwaysLocking = GuardOptions & {
+  readonly key: Keys | ((c: Context) => Keys | Promise<Keys>);
+  readonly onUnavailable?: "refuse" | undefined;
+};
 
-/** Which keys a request holds through its guards. */
-const guarded: WeakMap<Context, Set<string>> = new WeakMap();
+const CROSS_ORIGIN = /^(?:access-control-.*|vary)$/;
 
 /**
  * Guards a handler: one request at a time for each key, everywhere. Needs `locks()` before it.
@@ -60,27 +65,25 @@ const guarded: WeakMap<Context, Set<string>> = new WeakMap();
  * @example
  * app.post("/orders/:id/pay", withLock({ key: (c) => `pay:${c.req.param("id")}` }), handler);
  */
-export function withLock(options: GuardOptions): MiddlewareHandler<GuardEnv> {
+export function withLock(options: AlwaysLocking): MiddlewareHandler<GuardEnv<GuardVariables>>;
+/** Where the guard may let a request pass without a lock, `c.var.lock` may be undefined. */
+export function withLock(
+  options: GuardOptions,
+): MiddlewareHandler<GuardEnv<Partial<GuardVariables>>>;
+export function withLock(options: GuardOptions): MiddlewareHandler {
   checkGuardOptions(options);
   return async (c, next) => {
     if (c.req.method === "OPTIONS") return next();
     const key = typeof options.key === "function" ? await options.key(c) : options.key;
     if (key === null) return next();
     // What a visitor sent may be no key: that is the visitor's mistake, not the program's.
-    if (typeof options.key === "function" && isText(key) && !isLockable(key))
-      return badKeyProblem(c);
-    const own = guarded.get(c) ?? new Set();
-    guarded.set(c, own);
-    const keys = claimKeys(own, key);
-    try {
-      const lock = await acquire(c, options, keys);
-      if (lock instanceof Response) return lock;
-      if (lock === null) return await next();
-      c.set("lock", lock);
-      await runGuarded(c, lock, next, options);
-    } finally {
-      for (const name of keys) own.delete(name);
-    }
+    const isFromRequest = typeof options.key === "function";
+    if (isFromRequest && isText(key) && !isLockable(key)) return badKeyProblem(c);
+    const lock = await acquire(c, options, key);
+    if (lock instanceof Response) return lock;
+    if (lock === null) return next();
+    c.set("lock", lock);
+    await runGuarded(c, lock, next, options);
     return;
   };
 }
@@ -89,21 +92,28 @@ export function withLock(options: GuardOptions): MiddlewareHandler<GuardEnv> {
 async function acquire(
   c: Context,
   options: GuardOptions,
-  keys: readonly string[],
+  key: Keys,
 ): Promise<Lock | Response | null> {
-  const { ttl, waitTimeout, retry, autoRenew, trace } = options;
+  const { ttl, waitTimeout, autoRenew, trace } = options;
   const service: LocksVariables["locks"] | undefined = c.get("locks");
   if (service === undefined) {
     throw new LockConfigurationError("locks", "withLock() needs app.use(locks(…)) before it");
   }
-  const isPatient = waitTimeout !== undefined || retry !== undefined;
+  const own = checkKeys(key).find((name) => service.holds(name));
+  if (own !== undefined) {
+    throw new LockConfigurationError(
+      "key",
+      `${show(own)} is held by this very request already: it would wait for itself`,
+    );
+  }
+  const isPatient = waitTimeout !== undefined || options.retry !== undefined;
   try {
-    return await service.acquire(keys, {
-      ...(ttl === undefined ? {} : { ttl }),
-      ...(waitTimeout === undefined ? {} : { waitTimeout }),
-      ...(autoRenew === undefined ? {} : { autoRenew }),
-      ...(trace === undefined ? {} : { trace: typeof trace === "string" ? trace : trace(c) }),
-      ...(isPatient ? (retry === undefined ? {} : { retry }) : { retry: { maxRetries: 0 } }),
+    return await service.acquire(key, {
+      ttl,
+      waitTimeout,
+      autoRenew,
+      retry: isPatient ? options.retry : { maxRetries: 0 },
+      trace: typeof trace === "function" ? trace(c) : trace,
       signal: c.req.raw.signal,
     });
   } catch (error) {
@@ -171,25 +181,11 @@ function isLockable(key: Keys): boolean {
   }
 }
 
-function claimKeys(own: Set<string>, key: Keys): readonly string[] {
-  const keys = checkKeys(key);
-  const twice = keys.find((name) => own.has(name));
-  if (twice !== undefined) {
-    throw new LockConfigurationError(
-      "key",
-      `${show(twice)} is held by this very request, through another guard: it would wait for itself`,
-    );
-  }
-  for (const name of keys) own.add(name);
-  return keys;
-}
-
 function checkGuardOptions(options: GuardOptions): void {
   checkType("options", options, "object");
   const { key, trace, status, onLocked, onLost, onUnavailable, hold, release, ...lock } = options;
   if (typeof key !== "function") checkKeys(key);
-  checkDeclaredOptions(typeof trace === "string" ? { ...lock, trace } : lock);
-  if (trace !== undefined && typeof trace !== "string") checkType("trace", trace, "function");
+  checkDeclaredOptions(typeof trace === "function" ? lock : { ...lock, trace });
   if (onLocked !== undefined) checkType("onLocked", onLocked, "function");
   if (onLost !== undefined) checkType("onLost", onLost, "function");
   checkOneOf("status", status, BUSY_STATUSES);

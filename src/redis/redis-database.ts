@@ -162,15 +162,27 @@ export class RedisDatabase extends RedisPrimitives {
   }
 
   override async forceDelete(key: string, ownerHash: string | null): Promise<boolean> {
-    const keys = [this.lockKey(key), ...(ownerHash ? [this.goneKey(ownerHash)] : [])];
+    const digest = ownerHash === null ? await this.#garbageAt(key) : "";
+    if (digest === undefined) return false;
+    const keys = [this.lockKey(key), ...(ownerHash === null ? [] : [this.goneKey(ownerHash)])];
     const { status } = await this.run("force-delete", scripts.FORCE_DELETE, keys, [
       String(this.graceMs),
       ownerHash ?? "",
+      digest,
     ]);
     if (status !== LockStatus.SUCCESS && status !== LockStatus.NO_KEY) {
       throw unreadableReply("force-delete");
     }
     return status === LockStatus.SUCCESS;
+  }
+
+  /** Names what is stored at a key, if it is no record to us: cjson and JSON differ in what they read. */
+  async #garbageAt(key: string): Promise<string | undefined> {
+    const { status, rest } = await this.run("inspect", scripts.INSPECT, [this.lockKey(key)], ["1"]);
+    const [record, , , digest] = rest;
+    if (status === LockStatus.NO_KEY || decodeLockData(record) !== null) return undefined;
+    if (typeof digest !== "string") throw unreadableReply("inspect");
+    return digest;
   }
 
   /** Where to start counting when the counter is gone: above every fence drawn before. */

@@ -18,15 +18,18 @@ import { decodeLockData, decodeProcessData, decodeReply, type Reply } from "./re
 /** Options of {@link RedisDatabase}; times in ms. */
 export interface RedisDatabaseOptions extends DatabaseOptions {
   /** Goes in front of every key, e.g. `"shop:"`; on Redis Cluster a hash tag, `"{shop}"`. @default "" */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /**
    * Asks Upstash to lock only the script's keys, not the whole database, while it runs. Stock Redis
    * refuses scripts marked so. @default false
    */
-  readonly keyLocking?: boolean;
-  /** How long a request may be late in the network and still do no harm. @default 30_000 */
-  readonly graceMs?: number;
+  readonly keyLocking?: boolean | undefined;
+  /** How long a request may be late in the network and do no harm: 10,000 or more. @default 30_000 */
+  readonly graceMs?: number | undefined;
 }
+
+/** A tombstone must outlast every send of the command it answers for, those of the client as well. */
+const MIN_GRACE_MS = 10_000;
 
 /**
  * How RedisDatabase names its keys and runs its scripts, and the primitives of distributed-locker
@@ -52,7 +55,7 @@ export abstract class RedisPrimitives extends Database {
     this.#redis = redis;
     this.#prefix = prefix;
     this.#shebang = keyLocking ? "#!lua flags=allow-key-locking\n" : "";
-    this.graceMs = checkInteger("graceMs", graceMs, 1);
+    this.graceMs = checkInteger("graceMs", graceMs, MIN_GRACE_MS);
   }
 
   async readLockData(key: string): Promise<LockData | null> {

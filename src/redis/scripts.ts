@@ -16,16 +16,11 @@ local function read(key)
   end
   if not raw or raw == "" then return "", nil end
   local ok, record = pcall(cjson.decode, raw)
-  if not ok or type(record) ~= "table" or type(record.ownerHash) ~= "string"
-    or type(record.processHash) ~= "string" then
-    return raw, nil
+  if ok and type(record) == "table" and type(record.ownerHash) == "string"
+    and type(record.processHash) == "string" then
+    return raw, record
   end
-  -- cjson reads NaN, Infinity and 0x10, which no client does: both must call the same things garbage.
-  local bare = string.gsub(string.gsub(raw, "\\\\.", ""), '"[^"]*"', "")
-  if string.find(bare, "[^truefalsnE%d%s%p]") or string.find(bare, "nan", 1, true) then
-    return raw, nil
-  end
-  return raw, record
+  return raw, nil
 end
 
 local function fenceOf(record)
@@ -134,8 +129,8 @@ for i = 1, #KEYS / 2 do
     and redis.call("EXISTS", procKey) == 1 then
     lengthen(lockKey, ttlMs)
     lengthen(procKey, livenessMs)
-    if ttlMs > 0 then redis.pcall("SET", lockKey, record, "KEEPTTL") end
-    if livenessMs > 0 then redis.pcall("SET", procKey, processData, "KEEPTTL") end
+    if ttlMs > 0 then redis.pcall("SET", lockKey, record, "XX", "KEEPTTL") end
+    if livenessMs > 0 then redis.pcall("SET", procKey, processData, "XX", "KEEPTTL") end
     statuses[i] = "SUCCESS"
   else
     statuses[i] = "LOST"
@@ -184,32 +179,36 @@ return { status, holder }
  * Looks at a lock, and at the process of its holder when one is named.
  *
  * KEYS: lock, then proc of the process named, if any.
- * ARGV: nothing.
- * Returns { status, record, remaining ms, 1 if that process is alive }.
+ * ARGV: 1 to ask for the digest.
+ * Returns { status, record, remaining ms, 1 if that process is alive, digest of what is stored }.
  */
 export const INSPECT: string = `-- leasehold:inspect
 ${RECORDS}
 local lockKey, procKey = KEYS[1], KEYS[2]
 local raw, record = read(lockKey)
-if raw == "" then return { "NO_KEY", "", 0, 0 } end
+if raw == "" then return { "NO_KEY", "", 0, 0, "" } end
 local alive = procKey and redis.call("EXISTS", procKey) or 0
-return { "SUCCESS", record and raw or "", redis.call("PTTL", lockKey), alive }
+local digest = ARGV[1] == "1" and "sha1:" .. redis.sha1hex(raw) or ""
+return { "SUCCESS", record and raw or "", redis.call("PTTL", lockKey), alive, digest }
 `;
 
 /**
- * Deletes the lock of one owner, whoever asks; without an owner, what is no lock record.
+ * Deletes the lock of one owner, whoever asks; or what was seen there and is no lock record.
  *
  * KEYS: lock, then gone of the owner, if one is named.
- * ARGV: graceMs, owner hash ("" for none).
+ * ARGV: graceMs, owner hash ("" for none), digest of what was seen.
  * Returns { status }.
  */
 export const FORCE_DELETE: string = `-- leasehold:force-delete
 ${RECORDS}
-local lockKey, goneKey, graceMs, ownerHash = KEYS[1], KEYS[2], tonumber(ARGV[1]), ARGV[2]
+local lockKey, goneKey = KEYS[1], KEYS[2]
+local graceMs, ownerHash, digest = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local raw, record = read(lockKey)
 -- The same command sent twice.
 if goneKey and redis.pcall("GET", goneKey) == "forced" then return { "SUCCESS" } end
-if raw == "" or (record and record.ownerHash or "") ~= ownerHash then return { "NO_KEY" } end
+local isIt = record and record.ownerHash == ownerHash
+if not goneKey then isIt = raw ~= "" and "sha1:" .. redis.sha1hex(raw) == digest end
+if not isIt then return { "NO_KEY" } end
 redis.call("DEL", lockKey)
 if goneKey then redis.pcall("SET", goneKey, "forced", "PX", graceMs) end
 return { "SUCCESS" }

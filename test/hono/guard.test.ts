@@ -1,7 +1,7 @@
 import { Hono, type Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { describe, expect, it } from "vitest";
-import { LockConfigurationError, type LockAcquisitionError } from "../../src/index.ts";
+import { describe, expect, expectTypeOf, it } from "vitest";
+import { LockConfigurationError, type Lock, type LockAcquisitionError } from "../../src/index.ts";
 import {
   locks,
   withLock,
@@ -166,6 +166,24 @@ describe("a held key", () => {
   });
 });
 
+describe("the types", () => {
+  it("know where c.var.lock may be missing", () => {
+    new Hono()
+      .get("/", withLock({ key: "k" }), (c) => {
+        expectTypeOf(c.var.lock).toEqualTypeOf<Lock>();
+        return c.text("");
+      })
+      .get("/", withLock({ key: (c) => c.req.param("id") ?? null }), (c) => {
+        expectTypeOf(c.var.lock).toEqualTypeOf<Lock | undefined>();
+        return c.text("");
+      })
+      .get("/", withLock({ key: "k", onUnavailable: "continue" }), (c) => {
+        expectTypeOf(c.var.lock).toEqualTypeOf<Lock | undefined>();
+        return c.text("");
+      });
+  });
+});
+
 describe("a handler that fails", () => {
   it("keeps its own answer, and the lock is given back", async () => {
     const rest = open();
@@ -293,6 +311,20 @@ describe("a mistake in the set-up", () => {
     expect(await rest.locks().isLocked("k")).toBe(false);
   });
 
+  it("nor one whose key this request took by hand", async () => {
+    const rest = open();
+    const app = new Hono<{ Variables: LocksVariables }>();
+    app.use(locks(() => rest.locks()));
+    app.onError((error, c) => c.text(error.message, 500));
+    app.use(async (c, next) => {
+      const lock = await c.var.locks.acquire("k");
+      await next();
+      await lock.release();
+    });
+    app.get("/", withLock({ key: "k" }), (c) => c.text("done"));
+    expect((await app.request("/")).status).toBe(500);
+  });
+
   it("two guards with two keys nest", async () => {
     const rest = open();
     const app = new Hono();
@@ -300,6 +332,19 @@ describe("a mistake in the set-up", () => {
     app.get("/", withLock({ key: "k" }), withLock({ key: "j" }), (c) => c.text("done"));
     expect((await app.request("/")).status).toBe(200);
   });
+
+  it.each(["", "\0", "x".repeat(1_001), "\uD800"])(
+    "a key that a visitor made up, %j, is the visitor's mistake: 400",
+    async (text) => {
+      const rest = open();
+      const answer = await appWith(rest, { key: () => text }).request("/work/1");
+      expect([answer.status, answer.headers.get("content-type")]).toEqual([
+        400,
+        "application/problem+json",
+      ]);
+      expect(rest.session.counters.requests).toBe(0);
+    },
+  );
 
   it("a key function that gives nothing is an error, not an unguarded request", async () => {
     const rest = open();

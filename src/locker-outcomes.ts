@@ -1,0 +1,46 @@
+import type { LockData, UpdateOutcome } from "./lock-data.ts";
+import type { LockStatus, OwnerHashStatus } from "./lock-status.ts";
+
+/** Extends a lock and tells whether it is still held. */
+export type Extend = () => Promise<UpdateOutcome>;
+
+export type LockerAcquireOutcome =
+  | {
+      readonly status: LockStatus.SUCCESS;
+      readonly lockData: LockData;
+      readonly extend: Extend;
+    }
+  | {
+      readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK;
+      readonly lockData: LockData;
+      readonly extend?: never;
+    };
+
+export type LockerRunOutcome<T> =
+  | { readonly status: LockStatus.SUCCESS; readonly result: T; readonly lockData?: never }
+  | {
+      readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK;
+      readonly lockData: LockData;
+      readonly result?: never;
+    };
+
+export type OwnerHashOutcome =
+  | {
+      readonly status:
+        | OwnerHashStatus.RUNNING
+        | OwnerHashStatus.SOMEONE_ELSE_HOLDS_LOCK
+        | OwnerHashStatus.NO_RUNNING_PROCESS;
+      readonly lockData: LockData;
+      readonly key: string;
+    }
+  | { readonly status: OwnerHashStatus.NO_KEY; readonly lockData: null; readonly key: string }
+  | {
+      readonly status: OwnerHashStatus.MALFORMED_OWNER_HASH;
+      readonly lockData: null;
+      readonly key: null;
+    };
+
+export type LockerReleaseOutcome =
+  | { readonly status: LockStatus.SUCCESS; readonly lockData: null }
+  | { readonly status: LockStatus.NO_KEY; readonly lockData: null }
+  | { readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK; readonly lockData: LockData };

@@ -1,0 +1,310 @@
+import { AcquireCall, type Acquired } from "./acquire-call.ts";
+import { MAX_MS } from "./check.ts";
+import { deleteByOwner } from "./composed.ts";
+import { Database } from "./database.ts";
+import { LockConfigurationError, MutexError, failureOf } from "./errors.ts";
+import { Events } from "./events.ts";
+import { GivingBack, type GiveBackOutcome } from "./give-back.ts";
+import { Heartbeater } from "./heartbeater.ts";
+import { checkKey, checkTrace, parseOwnerHash } from "./key.ts";
+import { CALLER_SENDS, Lease } from "./lease.ts";
+import type { LockData, UpdateOutcome } from "./lock-data.ts";
+import type { LockEvent } from "./lock-events.ts";
+import { checkServiceOptions, type Settings, type Wish } from "./lock-options.ts";
+import { LockStatus, OwnerHashStatus } from "./lock-status.ts";
+import { Lock, concludeWork } from "./lock.ts";
+import { checkLockerOptions, type LockerOptions, type LockerSettings } from "./locker-options.ts";
+import type {
+  Extend,
+  LockerAcquireOutcome,
+  LockerReleaseOutcome,
+  LockerRunOutcome,
+  OwnerHashOutcome,
+} from "./locker-outcomes.ts";
+import { elapsed } from "./runtime.ts";
+
+/** What goes wrong, and passes. */
+export interface LockerError {
+  readonly type: "reporter" | "locker" | "lost_lock";
+  readonly error: unknown;
+}
+
+const ERROR_TYPES = {
+  renewalFailed: "reporter",
+  releaseFailed: "locker",
+  lost: "lost_lock",
+} as const;
+
+/** Stands for a holder whose record cannot be read. */
+const UNREADABLE: LockData = { ownerHash: "", processHash: "", acquiredAt: "", extendedAt: "" };
+
+/**
+ * The status-level API of distributed-locker: one job at a time in the whole fleet. Two clocks run
+ * for each lock: its holder reports every few seconds that it is alive, and its heartbeats say that
+ * it gets on. A dead holder's lock is free after `reportTtlMs`, a stuck one's after `lockTtlMs`.
+ *
+ * @example
+ * const locker = new Locker({ database, waitUntil: (p) => ctx.waitUntil(p) });
+ * await locker.acquireAndRun("mail-digest", async (heartbeater) => {
+ *   for (const user of users) { await heartbeater.heartbeat(); await mail(user); }
+ * });
+ */
+export class Locker {
+  /** What went wrong in the background: a report, a release; and locks that were lost. */
+  readonly errors: Events<LockerError> = new Events<LockerError>();
+  readonly #options: LockerSettings;
+  /** What this instance holds, by owner hash. */
+  readonly #held: Map<string, Acquired> = new Map();
+  #settings: Settings | undefined;
+  #stopListening = (): void => {};
+  #isTerminated = false;
+
+  /** @throws LockConfigurationError naming the option */
+  constructor(options: LockerOptions) {
+    this.#options = checkLockerOptions(options);
+    if (this.#options.database instanceof Database) this.#use(this.#options.database);
+  }
+
+  /**
+   * Takes a lock if it is free, or if its holder is dead. What it resolves with extends it; better
+   * use `acquireAndRun`, which does so by itself.
+   *
+   * @throws LockAcquisitionError when there is no answer that counts
+   */
+  async acquire(key: string, trace?: string): Promise<LockerAcquireOutcome> {
+    const outcome = await this.#acquire(key, trace);
+    if (outcome.status !== "acquired") return outcome;
+    const [{ lockData }] = outcome.holding.claims;
+    return { status: LockStatus.SUCCESS, lockData, extend: this.#extend(outcome) };
+  }
+
+  /**
+   * Runs `func` under a lock if it is free. `func` should call the heartbeater often: it extends the
+   * lock now and then, and throws once the lock is lost.
+   *
+   * @throws LockLostError with `result` when another may have been in
+   * @throws LockAcquisitionError when there is no answer that counts
+   */
+  async acquireAndRun<T>(
+    key: string,
+    func: (heartbeater: Heartbeater, ownerHash: string) => Promise<T>,
+    trace?: string,
+  ): Promise<LockerRunOutcome<T>> {
+    if (typeof func !== "function" || func.length < 1) {
+      throw new LockConfigurationError(
+        "func",
+        "must take an argument, the heartbeater, and call it",
+      );
+    }
+    const outcome = await this.#acquire(key, trace);
+    if (outcome.status !== "acquired") return outcome;
+    const { holding, lease, ttlMs } = outcome;
+    const { runtime } = this.#options;
+    const { emit } = lease.context;
+    const lock = new Lock(holding, { lease, runtime, maxTtl: MAX_MS, emit, ttl: ttlMs, trace });
+    let result: T;
+    try {
+      result = await func(this.#heartbeater(outcome), holding.token);
+    } catch (error) {
+      await lock[Symbol.asyncDispose]();
+      throw error;
+    } finally {
+      this.#held.delete(holding.token);
+    }
+    return { status: LockStatus.SUCCESS, result: await concludeWork(lock, result) };
+  }
+
+  /**
+   * Runs `func` when the mutex is free, asking again after each `recheckDelay` for `timeoutMs`.
+   *
+   * @throws MutexError when it could not be had in time
+   */
+  async mutex<T>(
+    key: string,
+    timeoutMs: number,
+    func: (heartbeater: Heartbeater) => Promise<T>,
+    recheckDelay: () => Promise<unknown>,
+    trace?: string,
+  ): Promise<T> {
+    const { runtime } = this.#options;
+    const started = runtime.now();
+    for (;;) {
+      const outcome = await this.acquireAndRun(key, func, trace);
+      if (outcome.status === LockStatus.SUCCESS) return outcome.result;
+      await recheckDelay();
+      if (elapsed(started, runtime.now()) >= timeoutMs) throw new MutexError(key, outcome.lockData);
+    }
+  }
+
+  /**
+   * Gives a lock back.
+   *
+   * @throws LockReleaseUnknownError after two sends without an answer; the background goes on until
+   *   the lock's TTL has passed
+   */
+  async release(key: string, lockData: LockData): Promise<LockerReleaseOutcome> {
+    const acquired = this.#held.get(lockData.ownerHash);
+    if (acquired === undefined) return this.#releaseOf(checkKey(key), lockData);
+    const outcome = await acquired.lease.release(acquired.holding);
+    this.#held.delete(lockData.ownerHash);
+    return releaseOutcome(outcome);
+  }
+
+  /** The record of a lock whose holder is alive. A moment later it may be otherwise. */
+  async readLockData(key: string): Promise<LockData | "maybe_unlocked"> {
+    const { database } = await this.#ready();
+    const seen = await database.inspect(checkKey(key));
+    return seen?.alive ? (seen.lockData ?? UNREADABLE) : "maybe_unlocked";
+  }
+
+  /** Whether the very holder with this owner hash is at work. For people: a moment later it may be otherwise. */
+  async readOwnerHashStatus(ownerHash: string): Promise<OwnerHashOutcome> {
+    const parsed = parseOwnerHash(ownerHash);
+    if (parsed === null) {
+      return { status: OwnerHashStatus.MALFORMED_OWNER_HASH, lockData: null, key: null };
+    }
+    const { key } = parsed;
+    const { database } = await this.#ready();
+    const lockData = await database.readLockData(key);
+    if (lockData === null) return { status: OwnerHashStatus.NO_KEY, lockData, key };
+    const isAlive = (await database.readProcessData(lockData.processHash)) !== null;
+    if (!isAlive) return { status: OwnerHashStatus.NO_RUNNING_PROCESS, lockData, key };
+    const isOwn = lockData.ownerHash === ownerHash;
+    const status = isOwn ? OwnerHashStatus.RUNNING : OwnerHashStatus.SOMEONE_ELSE_HOLDS_LOCK;
+    return { status, lockData, key };
+  }
+
+  /** Ends this instance: what it still holds is reported alive no more, and free to take soon. */
+  async terminate(): Promise<void> {
+    this.#isTerminated = true;
+    this.#stopListening();
+    for (const { holding, lease } of this.#held.values()) lease.abandon(holding);
+    this.#held.clear();
+  }
+
+  async #acquire(
+    key: string,
+    trace: string | undefined,
+  ): Promise<Acquired | (LockerAcquireOutcome & { status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK })> {
+    const wish = this.#wish(trace);
+    checkKey(key);
+    const settings = this.#settings ?? (await this.#ready());
+    const { database, runtime, waitUntil, keyPrefix } = settings;
+    const emit = (event: LockEvent): void => this.#report(event);
+    const lease = new Lease({ database, runtime, waitUntil, keyPrefix, emit });
+    const outcome = await new AcquireCall(settings, lease, [key], wish).run();
+    if (outcome.status === "held") {
+      const { lockData } = outcome;
+      return { status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK, lockData: lockData ?? UNREADABLE };
+    }
+    this.#held.set(outcome.holding.token, outcome);
+    return outcome;
+  }
+
+  #wish(trace: string | undefined): Wish {
+    const { lockTtlMs, reportTtlMs, reportWriteMs } = this.#options;
+    return {
+      ttl: lockTtlMs,
+      livenessMs: reportTtlMs,
+      waitTimeout: 0,
+      retry: { maxRetries: 0, initialDelay: 1, maxDelay: 1, multiplier: 1, jitter: false },
+      renewal: {
+        enabled: true,
+        onlyLiveness: true,
+        intervalMs: reportWriteMs,
+        maxHoldMs: Infinity,
+      },
+      trace: trace === undefined ? undefined : checkTrace(trace) || undefined,
+      signals: [],
+    };
+  }
+
+  #heartbeater(acquired: Acquired): Heartbeater {
+    const { lockExtendMs, lockRecheckMs, lockTtlMs, reportTtlMs, runtime } = this.#options;
+    const { holding, lease } = acquired;
+    const assertHeld = (): void => {
+      if (holding.lost !== undefined) throw holding.lost;
+    };
+    const ask = async (ttlMs: number, livenessMs: number): Promise<void> => {
+      try {
+        await lease.prolong(holding, { ttlMs, livenessMs });
+      } catch (error) {
+        // No answer is no loss: the clock says when it would be one.
+        if (!failureOf(error).retriable) throw error;
+        this.errors.emit({ type: "locker", error });
+      }
+      assertHeld();
+    };
+    return new Heartbeater(holding.key, assertHeld, runtime)
+      .withOnEvery(lockExtendMs, () => ask(lockTtlMs, reportTtlMs))
+      .withOnEvery(lockRecheckMs, () => ask(0, 0));
+  }
+
+  #extend({ holding, lease }: Acquired): Extend {
+    const { lockTtlMs, reportTtlMs } = this.#options;
+    return async (): Promise<UpdateOutcome> => {
+      const [{ key, lockData }] = holding.claims;
+      if (holding.lost === undefined && !holding.isReleasing) {
+        await lease.prolong(holding, { ttlMs: lockTtlMs, livenessMs: reportTtlMs });
+      }
+      if (holding.lost === undefined && !holding.isReleasing) {
+        const extendedAt = new Date(this.#options.runtime.now().wall).toISOString();
+        return { status: LockStatus.SUCCESS, lockData: { ...lockData, extendedAt } };
+      }
+      const found = await lease.context.database.readLockData(key);
+      return found === null || found.ownerHash === lockData.ownerHash
+        ? { status: LockStatus.NO_KEY, lockData: null }
+        : { status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK, lockData: found };
+    };
+  }
+
+  /** Releases what another instance acquired: by its owner hash, and nothing of its process. */
+  async #releaseOf(key: string, lockData: LockData): Promise<LockerReleaseOutcome> {
+    const { database, runtime } = await this.#ready();
+    const { requestTimeout } = database;
+    const release = (): ReturnType<typeof deleteByOwner> =>
+      deleteByOwner(database, key, lockData.ownerHash);
+    const request = { claims: [{ key, lockData }], fence: undefined };
+    const emit = (event: LockEvent): void => this.#report(event);
+    const context = { database: { requestTimeout, release }, runtime, emit };
+    const givingBack = new GivingBack(context, [key], request, this.#options.lockTtlMs);
+    return releaseOutcome(await givingBack.outcomeWithin(CALLER_SENDS));
+  }
+
+  #report(event: LockEvent): void {
+    if (!("error" in event)) return;
+    this.errors.emit({ type: ERROR_TYPES[event.type], error: event.error });
+  }
+
+  async #ready(): Promise<Settings> {
+    if (this.#isTerminated) {
+      throw new LockConfigurationError("locker", "is terminated and cannot be used any more");
+    }
+    if (this.#settings !== undefined) return this.#settings;
+    const { database } = this.#options;
+    return this.#use(database instanceof Database ? database : await Database.load(database));
+  }
+
+  #use(database: Database): Settings {
+    const { runtime, waitUntil, lockTtlMs } = this.#options;
+    this.#stopListening = database.errors.subscribe((error) =>
+      this.errors.emit({ type: "locker", error }),
+    );
+    const ttls = { maxTtl: MAX_MS, defaultTtl: lockTtlMs };
+    this.#settings = checkServiceOptions({ database, runtime, waitUntil, ...ttls });
+    return this.#settings;
+  }
+}
+
+/** `EXPIRED` is what it looks like in Redis: no key. */
+function releaseOutcome(outcome: GiveBackOutcome): LockerReleaseOutcome {
+  switch (outcome.status) {
+    case LockStatus.SUCCESS:
+    case LockStatus.NO_KEY:
+      return outcome;
+    case LockStatus.SOMEONE_ELSE_HOLDS_LOCK:
+      return { status: outcome.status, lockData: outcome.lockData ?? UNREADABLE };
+    case "EXPIRED":
+      return { status: LockStatus.NO_KEY, lockData: null };
+  }
+}
