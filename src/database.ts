@@ -192,7 +192,7 @@ export abstract class Database {
 }
 
 /** By what it can do, not by its class: it may be of another copy of the package. */
-function isDatabase(value: unknown): value is Database {
+export function isDatabase(value: unknown): value is Database {
   return typeof value === "object" && value !== null && "readLockData" in value;
 }
 

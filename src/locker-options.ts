@@ -1,7 +1,10 @@
 import { MIN_RENEWAL_GAP_MS } from "./auto-renew.ts";
+import { DEFAULT_RETRY } from "./backoff.ts";
 import { checkInteger, checkType, show } from "./check.ts";
-import { Database, type DatabaseModule } from "./database.ts";
+import { isDatabase, type Database, type DatabaseModule } from "./database.ts";
 import { LockConfigurationError } from "./errors.ts";
+import { checkTrace } from "./key.ts";
+import type { Wish } from "./lock-options.ts";
 
 import { systemRuntime, type Runtime } from "./runtime.ts";
 
@@ -42,7 +45,7 @@ export function checkLockerOptions(options: LockerOptions): LockerSettings {
   checkType("options", options, "object");
   const { database, waitUntil, reportWriteMs = 2_000, reportTtlMs = 10_000 } = options;
   const { lockRecheckMs = 5_000, lockExtendMs = 60_000, lockTtlMs = 300_000 } = options;
-  if (!(database instanceof Database) && typeof database?.moduleName !== "string") {
+  if (!isDatabase(database) && typeof database?.moduleName !== "string") {
     throw new LockConfigurationError(
       "database",
       `must be a Database or { moduleName, exportName }, but is ${show(database)}`,
@@ -60,5 +63,26 @@ export function checkLockerOptions(options: LockerOptions): LockerSettings {
     lockExtendMs: checkInteger("lockExtendMs", lockExtendMs, 1),
     lockTtlMs: checkInteger("lockTtlMs", lockTtlMs, Math.max(lockExtendMs, reportTtlMs)),
     runtime: options.runtime ?? systemRuntime,
+  };
+}
+
+/** What a Locker asks for: one attempt, a long TTL, and a short liveness that alone is renewed. */
+export function wishOf(
+  { lockTtlMs, reportTtlMs, reportWriteMs }: LockerSettings,
+  trace: string | undefined,
+): Wish {
+  return {
+    ttl: lockTtlMs,
+    livenessMs: reportTtlMs,
+    waitTimeout: 0,
+    retry: { ...DEFAULT_RETRY, maxRetries: 0 },
+    renewal: {
+      enabled: true,
+      onlyLiveness: true,
+      intervalMs: reportWriteMs,
+      maxHoldMs: Infinity,
+    },
+    trace: trace === undefined ? undefined : checkTrace(trace) || undefined,
+    signals: [],
   };
 }

@@ -1,5 +1,6 @@
+import type { GiveBackOutcome } from "./give-back.ts";
 import type { LockData, UpdateOutcome } from "./lock-data.ts";
-import type { LockStatus, OwnerHashStatus } from "./lock-status.ts";
+import { LockStatus, type OwnerHashStatus } from "./lock-status.ts";
 
 /** Extends a lock and tells whether it is still held. */
 export type Extend = () => Promise<UpdateOutcome>;
@@ -44,3 +45,24 @@ export type LockerReleaseOutcome =
   | { readonly status: LockStatus.SUCCESS; readonly lockData: null }
   | { readonly status: LockStatus.NO_KEY; readonly lockData: null }
   | { readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK; readonly lockData: LockData };
+
+/** Stands for a holder whose record cannot be read. */
+export const UNREADABLE: LockData = {
+  ownerHash: "",
+  processHash: "",
+  acquiredAt: "",
+  extendedAt: "",
+};
+
+/** `EXPIRED` is what it looks like in Redis: no key. */
+export function releaseOutcome(outcome: GiveBackOutcome): LockerReleaseOutcome {
+  switch (outcome.status) {
+    case LockStatus.SUCCESS:
+    case LockStatus.NO_KEY:
+      return outcome;
+    case LockStatus.SOMEONE_ELSE_HOLDS_LOCK:
+      return { status: outcome.status, lockData: outcome.lockData ?? UNREADABLE };
+    case "EXPIRED":
+      return { status: LockStatus.NO_KEY, lockData: null };
+  }
+}

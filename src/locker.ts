@@ -1,25 +1,32 @@
 import { AcquireCall, type Acquired } from "./acquire-call.ts";
 import { MAX_MS } from "./check.ts";
 import { deleteByOwner } from "./composed.ts";
-import { Database } from "./database.ts";
-import { LockConfigurationError, MutexError, failureOf } from "./errors.ts";
+import { Database, isDatabase } from "./database.ts";
+import { LockConfigurationError, MutexError } from "./errors.ts";
 import { Events } from "./events.ts";
-import { GivingBack, type GiveBackOutcome } from "./give-back.ts";
-import { Heartbeater } from "./heartbeater.ts";
-import { checkKey, checkTrace, parseOwnerHash } from "./key.ts";
+import { GivingBack } from "./give-back.ts";
+import type { Heartbeater } from "./heartbeater.ts";
+import { extendOf, heartbeaterOf } from "./job-lock.ts";
+import { checkKey, parseOwnerHash } from "./key.ts";
 import { CALLER_SENDS, Lease } from "./lease.ts";
-import type { LockData, UpdateOutcome } from "./lock-data.ts";
+import type { LockData } from "./lock-data.ts";
 import type { LockEvent } from "./lock-events.ts";
-import { checkServiceOptions, type Settings, type Wish } from "./lock-options.ts";
+import { checkServiceOptions, type Settings } from "./lock-options.ts";
 import { LockStatus, OwnerHashStatus } from "./lock-status.ts";
 import { Lock, concludeWork } from "./lock.ts";
-import { checkLockerOptions, type LockerOptions, type LockerSettings } from "./locker-options.ts";
-import type {
-  Extend,
-  LockerAcquireOutcome,
-  LockerReleaseOutcome,
-  LockerRunOutcome,
-  OwnerHashOutcome,
+import {
+  checkLockerOptions,
+  wishOf,
+  type LockerOptions,
+  type LockerSettings,
+} from "./locker-options.ts";
+import {
+  UNREADABLE,
+  releaseOutcome,
+  type LockerAcquireOutcome,
+  type LockerReleaseOutcome,
+  type LockerRunOutcome,
+  type OwnerHashOutcome,
 } from "./locker-outcomes.ts";
 import { elapsed } from "./runtime.ts";
 
@@ -34,9 +41,6 @@ const ERROR_TYPES = {
   releaseFailed: "locker",
   lost: "lost_lock",
 } as const;
-
-/** Stands for a holder whose record cannot be read. */
-const UNREADABLE: LockData = { ownerHash: "", processHash: "", acquiredAt: "", extendedAt: "" };
 
 /**
  * The status-level API of distributed-locker: one job at a time in the whole fleet. Two clocks run
@@ -62,7 +66,7 @@ export class Locker {
   /** @throws LockConfigurationError naming the option */
   constructor(options: LockerOptions) {
     this.#options = checkLockerOptions(options);
-    if (this.#options.database instanceof Database) this.#use(this.#options.database);
+    if (isDatabase(this.#options.database)) this.#use(this.#options.database);
   }
 
   /**
@@ -75,7 +79,7 @@ export class Locker {
     const outcome = await this.#acquire(key, trace);
     if (outcome.status !== "acquired") return outcome;
     const [{ lockData }] = outcome.holding.claims;
-    return { status: LockStatus.SUCCESS, lockData, extend: this.#extend(outcome) };
+    return { status: LockStatus.SUCCESS, lockData, extend: extendOf(outcome, this.#options) };
   }
 
   /**
@@ -104,7 +108,8 @@ export class Locker {
     const lock = new Lock(holding, { lease, runtime, maxTtl: MAX_MS, emit, ttl: ttlMs, trace });
     let result: T;
     try {
-      result = await func(this.#heartbeater(outcome), holding.token);
+      const onError = (error: unknown): void => this.errors.emit({ type: "locker", error });
+      result = await func(heartbeaterOf(outcome, this.#options, onError), holding.token);
     } catch (error) {
       await lock[Symbol.asyncDispose]();
       throw error;
@@ -186,8 +191,10 @@ export class Locker {
     key: string,
     trace: string | undefined,
   ): Promise<Acquired | (LockerAcquireOutcome & { status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK })> {
-    const wish = this.#wish(trace);
+    const wish = wishOf(this.#options, trace);
     checkKey(key);
+    this.#assertUsable();
+    // No await where there is nothing to wait for: waitUntil is called inside the request's turn.
     const settings = this.#settings ?? (await this.#ready());
     const { database, runtime, waitUntil, keyPrefix } = settings;
     const emit = (event: LockEvent): void => this.#report(event);
@@ -199,63 +206,6 @@ export class Locker {
     }
     this.#held.set(outcome.holding.token, outcome);
     return outcome;
-  }
-
-  #wish(trace: string | undefined): Wish {
-    const { lockTtlMs, reportTtlMs, reportWriteMs } = this.#options;
-    return {
-      ttl: lockTtlMs,
-      livenessMs: reportTtlMs,
-      waitTimeout: 0,
-      retry: { maxRetries: 0, initialDelay: 1, maxDelay: 1, multiplier: 1, jitter: false },
-      renewal: {
-        enabled: true,
-        onlyLiveness: true,
-        intervalMs: reportWriteMs,
-        maxHoldMs: Infinity,
-      },
-      trace: trace === undefined ? undefined : checkTrace(trace) || undefined,
-      signals: [],
-    };
-  }
-
-  #heartbeater(acquired: Acquired): Heartbeater {
-    const { lockExtendMs, lockRecheckMs, lockTtlMs, reportTtlMs, runtime } = this.#options;
-    const { holding, lease } = acquired;
-    const assertHeld = (): void => {
-      if (holding.lost !== undefined) throw holding.lost;
-    };
-    const ask = async (ttlMs: number, livenessMs: number): Promise<void> => {
-      try {
-        await lease.prolong(holding, { ttlMs, livenessMs });
-      } catch (error) {
-        // No answer is no loss: the clock says when it would be one.
-        if (!failureOf(error).retriable) throw error;
-        this.errors.emit({ type: "locker", error });
-      }
-      assertHeld();
-    };
-    return new Heartbeater(holding.key, assertHeld, runtime)
-      .withOnEvery(lockExtendMs, () => ask(lockTtlMs, reportTtlMs))
-      .withOnEvery(lockRecheckMs, () => ask(0, 0));
-  }
-
-  #extend({ holding, lease }: Acquired): Extend {
-    const { lockTtlMs, reportTtlMs } = this.#options;
-    return async (): Promise<UpdateOutcome> => {
-      const [{ key, lockData }] = holding.claims;
-      if (holding.lost === undefined && !holding.isReleasing) {
-        await lease.prolong(holding, { ttlMs: lockTtlMs, livenessMs: reportTtlMs });
-      }
-      if (holding.lost === undefined && !holding.isReleasing) {
-        const extendedAt = new Date(this.#options.runtime.now().wall).toISOString();
-        return { status: LockStatus.SUCCESS, lockData: { ...lockData, extendedAt } };
-      }
-      const found = await lease.context.database.readLockData(key);
-      return found === null || found.ownerHash === lockData.ownerHash
-        ? { status: LockStatus.NO_KEY, lockData: null }
-        : { status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK, lockData: found };
-    };
   }
 
   /** Releases what another instance acquired: by its owner hash, and nothing of its process. */
@@ -276,13 +226,17 @@ export class Locker {
     this.errors.emit({ type: ERROR_TYPES[event.type], error: event.error });
   }
 
-  async #ready(): Promise<Settings> {
+  #assertUsable(): void {
     if (this.#isTerminated) {
       throw new LockConfigurationError("locker", "is terminated and cannot be used any more");
     }
+  }
+
+  async #ready(): Promise<Settings> {
+    this.#assertUsable();
     if (this.#settings !== undefined) return this.#settings;
     const { database } = this.#options;
-    return this.#use(database instanceof Database ? database : await Database.load(database));
+    return this.#use(isDatabase(database) ? database : await Database.load(database));
   }
 
   #use(database: Database): Settings {
@@ -293,18 +247,5 @@ export class Locker {
     const ttls = { maxTtl: MAX_MS, defaultTtl: lockTtlMs };
     this.#settings = checkServiceOptions({ database, runtime, waitUntil, ...ttls });
     return this.#settings;
-  }
-}
-
-/** `EXPIRED` is what it looks like in Redis: no key. */
-function releaseOutcome(outcome: GiveBackOutcome): LockerReleaseOutcome {
-  switch (outcome.status) {
-    case LockStatus.SUCCESS:
-    case LockStatus.NO_KEY:
-      return outcome;
-    case LockStatus.SOMEONE_ELSE_HOLDS_LOCK:
-      return { status: outcome.status, lockData: outcome.lockData ?? UNREADABLE };
-    case "EXPIRED":
-      return { status: LockStatus.NO_KEY, lockData: null };
   }
 }
