@@ -14,9 +14,8 @@ export interface Reply {
 
 /** The elements of a reply `{ status, … }` of one of our scripts. */
 export function decodeReply(reply: unknown): Reply | undefined {
-  const list: unknown = typeof reply === "string" ? parseJson(reply) : reply;
-  if (!Array.isArray(list)) return undefined;
-  const [status, ...rest] = list as readonly unknown[];
+  if (!Array.isArray(reply)) return undefined;
+  const [status, ...rest] = reply as readonly unknown[];
   return typeof status === "string" ? { status, rest } : undefined;
 }
 

@@ -1,0 +1,114 @@
+import type { OnApplicationShutdown } from "@nestjs/common";
+import { checkSignal, checkType } from "../check.ts";
+import { LockAcquisitionError, LockLostError } from "../errors.ts";
+import type { Events } from "../events.ts";
+import type { LockEvent } from "../lock-events.ts";
+import type { LockOptions } from "../lock-options.ts";
+import type { LockInfo, LockService } from "../lock-service.ts";
+import type { Lock } from "../lock.ts";
+import { linkSignals } from "../wait.ts";
+import type { ILockService } from "./injection.ts";
+
+type Keys = string | readonly string[];
+
+/** The lock service of one application: what is still held when the application ends is released. */
+export class ApplicationLocks implements ILockService, OnApplicationShutdown {
+  readonly #service: LockService;
+  readonly #held: Set<Lock> = new Set();
+  readonly #end: AbortController = new AbortController();
+
+  constructor(service: LockService) {
+    this.#service = service;
+  }
+
+  get events(): Events<LockEvent> {
+    return this.#service.events;
+  }
+
+  async acquire(key: Keys, options: LockOptions = {}): Promise<Lock> {
+    return this.#untilEnd(options, async (bound) =>
+      this.#keep(await this.#service.acquire(key, bound)),
+    );
+  }
+
+  async tryAcquire(
+    key: Keys,
+    options: Omit<LockOptions, "retry" | "waitTimeout"> = {},
+  ): Promise<Lock | null> {
+    return this.#untilEnd(options, async (bound) => {
+      const lock = await this.#service.tryAcquire(key, bound);
+      return lock === null ? null : this.#keep(lock);
+    });
+  }
+
+  async withLock<T>(
+    key: Keys,
+    work: (lock: Lock) => T | Promise<T>,
+    options: LockOptions = {},
+  ): Promise<Awaited<T>> {
+    const enter = async (lock: Lock): Promise<Awaited<T>> => {
+      const result = await work(await this.#keep(lock));
+      if (!this.#end.signal.aborted || !isOver(lock)) return result;
+      // Given back under the work's hands: it succeeds no more than after any other loss.
+      throw new LockLostError(lock.key, "the application was closed during the work", { result });
+    };
+    return this.#untilEnd(options, (bound) => this.#service.withLock(key, enter, bound));
+  }
+
+  isLocked(key: string): Promise<boolean> {
+    return this.#service.isLocked(key);
+  }
+
+  inspect(key: string): Promise<LockInfo | null> {
+    return this.#service.inspect(key);
+  }
+
+  forceRelease(key: string): Promise<boolean> {
+    return this.#service.forceRelease(key);
+  }
+
+  /**
+   * Ends all waiting and releases what is still held. Nest calls it when open requests are answered:
+   * `onModuleDestroy` would be too early, with their work still going on under these locks. Never
+   * rejects: a failed release shows in the events, and its lock ends with its TTL.
+   */
+  async onApplicationShutdown(): Promise<void> {
+    this.#end.abort(new Error("The application was closed."));
+    await Promise.all([...this.#held].map((lock) => lock[Symbol.asyncDispose]()));
+    this.#held.clear();
+  }
+
+  /** Lets the end of the application cancel waiting, beside the caller's own signal. */
+  async #untilEnd<R>(options: LockOptions, run: (bound: LockOptions) => Promise<R>): Promise<R> {
+    checkType("options", options, "object");
+    if (options.signal !== undefined) checkSignal("signal", options.signal);
+    const link = linkSignals([options.signal, this.#end.signal]);
+    try {
+      return await run({ ...options, signal: link.signal });
+    } finally {
+      link.abort();
+    }
+  }
+
+  /** Remembers a lock; forgets those that have ended, which nobody told of. */
+  async #keep(lock: Lock): Promise<Lock> {
+    for (const held of this.#held) if (isOver(held)) this.#held.delete(held);
+    if (!this.#end.signal.aborted) {
+      this.#held.add(lock);
+      return lock;
+    }
+    // It was won as the application ended: nobody would give it back.
+    await lock[Symbol.asyncDispose]();
+    const message = `Lock "${lock.key}" was not given out: the application was closed.`;
+    throw new LockAcquisitionError("aborted", lock.key, message);
+  }
+}
+
+function isOver(lock: Lock): boolean {
+  try {
+    lock.assertHeld();
+    return false;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,8 @@
+export { LockAcquisitionError, LockExtensionError, LockNotOwnedError } from "../errors.ts";
+export { WithLock } from "../with-lock.ts";
+export { LOCK_SERVICE, type ILock, type ILockService } from "./injection.ts";
+export {
+  LocksModule,
+  type LocksModuleAsyncOptions,
+  type LocksModuleOptions,
+} from "./locks-module.ts";

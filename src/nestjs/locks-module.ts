@@ -1,0 +1,76 @@
+import {
+  Module,
+  type DynamicModule,
+  type FactoryProvider,
+  type ModuleMetadata,
+} from "@nestjs/common";
+import type { LockServiceOptions } from "../lock-options.ts";
+import { LockService } from "../lock-service.ts";
+import { ApplicationLocks } from "./application-locks.ts";
+import { LOCK_SERVICE } from "./injection.ts";
+
+/** Options of `LocksModule.forRoot`: those of the lock service. */
+export interface LocksModuleOptions extends LockServiceOptions {
+  /** Whether every module can inject the service without importing `LocksModule`. @default false */
+  readonly isGlobal?: boolean;
+}
+
+/** Options of `LocksModule.forRootAsync`. */
+export interface LocksModuleAsyncOptions extends Pick<ModuleMetadata, "imports"> {
+  /** What `useFactory` is called with, in this order. */
+  readonly inject?: FactoryProvider["inject"];
+  /** Makes the lock service, or its options. */
+  readonly useFactory: FactoryProvider<LockService | LockServiceOptions>["useFactory"];
+  /** Whether every module can inject the service without importing `LocksModule`. @default false */
+  readonly isGlobal?: boolean;
+}
+
+/**
+ * Provides a lock service at `LOCK_SERVICE`. Locks still held when the application is closed are
+ * released then.
+ *
+ * @example
+ * const locks = LocksModule.forRoot({ database: new RedisDatabase(redisFromEnv()), isGlobal: true });
+ */
+// A class, as Nest's modules are.
+// oxlint-disable-next-line typescript/no-extraneous-class
+export class LocksModule {
+  /** @throws LockConfigurationError naming the option and its value */
+  static forRoot(source: LocksModuleOptions | LockService): DynamicModule {
+    const service = serviceOf(source);
+    // A factory, as each application that imports this module is closed by itself.
+    return moduleOf({
+      useFactory: () => service,
+      isGlobal: source instanceof LockService ? false : (source.isGlobal ?? false),
+    });
+  }
+
+  /** The same, with options that other providers know. */
+  static forRootAsync(options: LocksModuleAsyncOptions): DynamicModule {
+    return moduleOf(options);
+  }
+}
+
+// As a call, for code that must load without any decorator syntax.
+Module({})(LocksModule);
+
+function moduleOf(options: LocksModuleAsyncOptions): DynamicModule {
+  const { imports = [], inject = [], useFactory, isGlobal = false } = options;
+  const provider: FactoryProvider<ApplicationLocks> = {
+    provide: LOCK_SERVICE,
+    inject,
+    useFactory: async (...dependencies: readonly unknown[]) =>
+      new ApplicationLocks(serviceOf(await useFactory(...dependencies))),
+  };
+  return {
+    module: LocksModule,
+    global: isGlobal,
+    imports,
+    providers: [provider],
+    exports: [LOCK_SERVICE],
+  };
+}
+
+function serviceOf(source: LockService | LockServiceOptions): LockService {
+  return source instanceof LockService ? source : new LockService(source);
+}

@@ -1,0 +1,100 @@
+import type { Database } from "../../database.ts";
+import { systemRuntime } from "../../runtime.ts";
+import { NEEDS, type Definition } from "./definition.ts";
+import { expiry } from "./expiry.ts";
+import { expiryFirst } from "./expiry-first.ts";
+import { fences } from "./fences.ts";
+import { garbage } from "./garbage.ts";
+import { identity } from "./identity.ts";
+import { inspection } from "./inspection.ts";
+import { liveness } from "./liveness.ts";
+import { neverResurrect } from "./never-resurrect.ts";
+import { neverShorten } from "./never-shorten.ts";
+import { primitives } from "./primitives.ts";
+import type { RawStorage } from "./raw-storage.ts";
+import { repeatedSends } from "./repeated-sends.ts";
+import { Scene } from "./scene.ts";
+import { severalKeys } from "./several-keys.ts";
+import { takeover } from "./takeover.ts";
+import { tombstones } from "./tombstones.ts";
+
+/** A database to be put to the test. Its storage is empty, and nobody else's. */
+export interface ConformanceBackend {
+  readonly database: Database;
+  /** Lets a case force expiry, look, and put something malformed there. */
+  readonly storage?: RawStorage | undefined;
+  /** Lets time pass for the storage. @default waits */
+  readonly pass?: ((ms: number) => Promise<void>) | undefined;
+  /** Makes the storage refuse whatever needs room, and ends that. */
+  readonly setFull?: ((isFull: boolean) => Promise<void>) | undefined;
+  /** Runs after the case, however it ended: removes what is left. */
+  readonly close?: (() => Promise<void>) | undefined;
+}
+
+/** `skipped`: what the backend lacks. */
+export type ConformanceResult = "passed" | { readonly skipped: string };
+
+/** One guarantee of the contract. */
+export interface ConformanceCase {
+  readonly name: string;
+  /** Rejects, and says why, when the guarantee does not hold. */
+  readonly run: () => Promise<ConformanceResult>;
+}
+
+/**
+ * What every Database has to guarantee, as cases for any test runner. Each opens a backend of its
+ * own; cases may run at the same time if backends may. Show what is skipped: it is what a backend
+ * lacks.
+ *
+ * @example
+ * for (const { name, run } of conformanceCases(async () => ({ database: new MyDatabase() }))) {
+ *   it(name, async (context) => {
+ *     const result = await run();
+ *     if (result !== "passed") context.skip(result.skipped);
+ *   });
+ * }
+ */
+export function conformanceCases(
+  backend: () => Promise<ConformanceBackend>,
+): readonly ConformanceCase[] {
+  return definitions().map((definition) => ({
+    name: definition.name,
+    run: () => runCase(definition, backend),
+  }));
+}
+
+function definitions(): readonly Definition[] {
+  return [
+    ...primitives,
+    ...expiry,
+    ...liveness,
+    ...takeover,
+    ...repeatedSends,
+    ...severalKeys,
+    ...inspection,
+    ...neverShorten,
+    ...neverResurrect,
+    ...identity,
+    ...tombstones,
+    ...expiryFirst,
+    ...fences,
+    ...garbage,
+  ];
+}
+
+async function runCase(
+  { needs, check }: Definition,
+  open: () => Promise<ConformanceBackend>,
+): Promise<ConformanceResult> {
+  const backend = await open();
+  const { database, storage, pass = (ms) => systemRuntime.sleep(ms), setFull } = backend;
+  try {
+    const lacking = needs.find((need) => !NEEDS[need].isMet(backend));
+    if (lacking !== undefined) return { skipped: NEEDS[lacking].lack };
+    const fill = setFull ?? ((): Promise<void> => Promise.resolve());
+    await check(new Scene({ database, storage, pass, setFull: fill }));
+    return "passed";
+  } finally {
+    await backend.close?.();
+  }
+}

@@ -1,0 +1,58 @@
+import type { ConformanceBackend } from "./conformance.ts";
+import type { Scene } from "./scene.ts";
+
+/** What a case asks of a backend beyond the primitives. */
+export type Need =
+  "fences" | "remainingMs" | "severalKeys" | "tombstones" | "storage" | "noText" | "full";
+
+/** How a case is written down. */
+export interface Definition {
+  readonly name: string;
+  readonly needs: readonly Need[];
+  readonly check: (scene: Scene) => Promise<void>;
+}
+
+export function define(
+  name: string,
+  needs: readonly Need[],
+  check: (scene: Scene) => Promise<void>,
+): Definition {
+  return { name, needs, check };
+}
+
+interface Requirement {
+  readonly isMet: (backend: ConformanceBackend) => boolean;
+  /** Why a case is skipped. */
+  readonly lack: string;
+}
+
+export const NEEDS: Readonly<Record<Need, Requirement>> = {
+  fences: {
+    isMet: ({ database }) => database.capabilities.fences,
+    lack: "this database draws no fences (capabilities.fences)",
+  },
+  remainingMs: {
+    isMet: ({ database }) => database.capabilities.remainingMs,
+    lack: "this database does not tell how long a lock has left (capabilities.remainingMs)",
+  },
+  severalKeys: {
+    isMet: ({ database }) => database.capabilities.severalKeys,
+    lack: "this database cannot lock several keys at once (capabilities.severalKeys)",
+  },
+  tombstones: {
+    isMet: ({ database }) => database.capabilities.tombstones,
+    lack: "this database does not remember ended owners (capabilities.tombstones)",
+  },
+  storage: {
+    isMet: ({ storage }) => storage !== undefined,
+    lack: "the backend under test gives no access to its storage",
+  },
+  noText: {
+    isMet: ({ storage }) => storage?.writeNoText !== undefined,
+    lack: "the storage of the backend under test holds nothing but text",
+  },
+  full: {
+    isMet: ({ setFull }) => setFull !== undefined,
+    lack: "the backend under test cannot be filled up",
+  },
+};

@@ -1,0 +1,161 @@
+import { define, type Definition } from "./definition.ts";
+import { same } from "./verify.ts";
+
+const GONE = { status: "GONE" };
+
+/** R4: an owner hash that has ended creates nothing any more, and its release tells the truth. */
+export const tombstones: readonly Definition[] = [
+  define(
+    "R4 an acquire that arrives after its release creates nothing",
+    ["tombstones"],
+    async (scene) => {
+      const owner = scene.owner();
+      await owner.acquires();
+      await owner.releases("SUCCESS");
+      same(await owner.acquire(), GONE, "a late acquire");
+      await scene.holderIs("key", null);
+      same(await scene.database.readProcessData(owner.processHash), null, "its process");
+    },
+  ),
+
+  define(
+    "R4 a release overtakes its own acquire: NO_KEY, and the acquire creates nothing",
+    ["tombstones"],
+    async (scene) => {
+      const owner = scene.owner();
+      await owner.releases("NO_KEY");
+      same(await owner.acquire(), GONE, "a late acquire");
+      await scene.holderIs("key", null);
+      await owner.releases("NO_KEY");
+    },
+  ),
+
+  define("R4 a late acquire does not take over from the dead", ["tombstones"], async (scene) => {
+    const dead = await scene.deadOwner();
+    const owner = scene.owner();
+    await owner.release();
+    same(await owner.acquire({ suspects: dead.suspects }), GONE, "a late acquire");
+    await scene.holderIs("key", dead);
+  }),
+
+  define(
+    "R4 a late acquire says GONE also where another has the lock",
+    ["tombstones"],
+    async (scene) => {
+      const [owner, successor] = [scene.owner(), scene.owner()];
+      await owner.acquires();
+      await owner.releases("SUCCESS");
+      await successor.acquires();
+      same(await owner.acquire(), GONE, "a late acquire");
+      await successor.renews();
+    },
+  ),
+
+  define(
+    "R4 a release sent again is SUCCESS also when another has the lock by then",
+    ["tombstones"],
+    async (scene) => {
+      const [owner, successor] = [scene.owner(), scene.owner()];
+      await owner.acquires();
+      await owner.releases("SUCCESS");
+      await successor.acquires();
+      await owner.releases("SUCCESS");
+      await successor.renews();
+    },
+  ),
+
+  define(
+    "R4 the release of a lost lock is NO_KEY, also when sent again",
+    ["tombstones", "storage"],
+    async (scene) => {
+      const owner = scene.owner();
+      await owner.acquires();
+      await scene.storage.remove(owner.lock);
+      await owner.releases("NO_KEY");
+      await owner.releases("NO_KEY");
+      same(await owner.acquire(), GONE, "a late acquire");
+      await scene.absent(owner.lock, owner.proc);
+    },
+  ),
+
+  define(
+    "R4 a release that found a successor never becomes a success",
+    ["tombstones"],
+    async (scene) => {
+      const [owner, successor] = [scene.owner(), scene.owner()];
+      await successor.acquires();
+      await owner.releases("SOMEONE_ELSE_HOLDS_LOCK");
+      await successor.releases("SUCCESS");
+      await owner.releases("NO_KEY");
+      same(await owner.acquire(), GONE, "a late acquire");
+      await scene.holderIs("key", null);
+    },
+  ),
+
+  define(
+    "R4 who was taken over from is told so after the new owner has left, too",
+    ["tombstones"],
+    async (scene) => {
+      const old = await scene.deadOwner();
+      const heir = scene.owner();
+      await heir.acquires({ suspects: old.suspects });
+      await heir.releases("SUCCESS");
+      same(await old.acquire(), GONE, "a late acquire");
+      await old.releases("NO_KEY");
+      await old.releases("NO_KEY");
+      same(await old.acquire(), GONE, "a late acquire");
+    },
+  ),
+
+  define(
+    "R4 forceDelete ends its owner hash, and is true again when sent again",
+    ["tombstones"],
+    async (scene) => {
+      const owner = scene.owner();
+      await owner.acquires();
+      const { database } = scene;
+      same(await database.forceDelete("key", owner.ownerHash), true, "forceDelete");
+      same(await database.forceDelete("key", owner.ownerHash), true, "forceDelete again");
+      same(await owner.acquire(), GONE, "a late acquire");
+      await owner.releases("NO_KEY");
+      await scene.holderIs("key", null);
+    },
+  ),
+
+  define("R4 forceDelete sent again spares the successor", ["tombstones"], async (scene) => {
+    const [owner, successor] = [scene.owner(), scene.owner()];
+    await owner.acquires();
+    await scene.database.forceDelete("key", owner.ownerHash);
+    await successor.acquires();
+    same(await scene.database.forceDelete("key", owner.ownerHash), true, "forceDelete again");
+    await successor.renews();
+  }),
+
+  define(
+    "R4 one ended owner hash of several keys ends them all",
+    ["tombstones", "severalKeys"],
+    async (scene) => {
+      for (const forced of ["a", "b"]) {
+        const owner = scene.owner(["a", "b"]);
+        await owner.acquires();
+        await scene.database.forceDelete(forced, owner.ownerHashOf(forced) ?? null);
+        same(await owner.acquire(), GONE, "acquire sent again");
+        await scene.holderIs("a", null);
+        await scene.holderIs("b", null);
+        same(await scene.database.readProcessData(owner.processHash), null, "its process");
+      }
+    },
+  ),
+
+  define("R4 a tombstone expires by itself", ["tombstones", "storage"], async (scene) => {
+    const [released, forced, old] = [scene.owner(), scene.owner(), scene.owner()];
+    await released.acquires();
+    await released.releases("SUCCESS");
+    await forced.acquires();
+    await scene.database.forceDelete("key", forced.ownerHash);
+    await old.acquires();
+    await scene.storage.remove(old.proc);
+    await scene.owner().acquires({ suspects: old.suspects });
+    await scene.left([released.gone, forced.gone, old.gone], 1, 3_600_000);
+  }),
+];

@@ -1,0 +1,135 @@
+import { checkInteger, checkNumber } from "../check.ts";
+import { DatabaseError } from "../errors.ts";
+import type { Runtime } from "../runtime.ts";
+
+/** What can go wrong on the way to a {@link FaultyDatabase}'s database. */
+export type Fault = FaultScope &
+  (
+    | {
+        /** The command is not applied. */
+        readonly kind: "fail";
+        /** The caller learns for certain that it was not; otherwise it cannot know. @default false */
+        readonly definite?: boolean;
+      }
+    /** The command is applied, and its answer lost: the caller cannot know. */
+    | { readonly kind: "loseReply" }
+    /**
+     * The command, or (`"reply"`) its answer, is `ms` late. Beyond `requestTimeout` the caller gives
+     * up, and the command is applied all the same.
+     */
+    | { readonly kind: "delay"; readonly ms: number; readonly on?: "request" | "reply" }
+    /** The command is applied twice. @default reply: "first" */
+    | { readonly kind: "duplicate"; readonly reply?: "first" | "second" }
+  );
+
+/** What a {@link Fault} hits. */
+export interface FaultScope {
+  /** @default every operation */
+  readonly operations?: readonly DatabaseOperation[];
+  /** So many of these commands come through first. @default 0 */
+  readonly skip?: number;
+  /** It then hits so many. @default Infinity */
+  readonly times?: number;
+  /** The chance that it hits a command. @default 1 */
+  readonly probability?: number;
+}
+
+export type DatabaseOperation =
+  | "acquire"
+  | "renew"
+  | "release"
+  | "inspect"
+  | "forceDelete"
+  | "readLockData"
+  | "tryCreate"
+  | "tryUpdate"
+  | "tryDelete"
+  | "readProcessData"
+  | "saveProcessData";
+
+/** A fault in place. */
+export interface InjectedFault {
+  /** How many commands it has hit. */
+  readonly hits: number;
+  /** Ends it. */
+  remove(): void;
+}
+
+/** A fault in place, and what is left of it. */
+export class ActiveFault implements InjectedFault {
+  hits = 0;
+  readonly fault: Fault;
+  readonly #random: () => number;
+  readonly #remove: () => void;
+  #skipped = 0;
+
+  constructor(fault: Fault, random: () => number, remove: () => void) {
+    const { skip = 0, times, probability = 1 } = fault;
+    checkInteger("skip", skip, 0);
+    if (times !== undefined) checkInteger("times", times, 1);
+    checkNumber("probability", probability, 0, 1);
+    if (fault.kind === "delay") checkInteger("ms", fault.ms, 0);
+    this.fault = fault;
+    this.#random = random;
+    this.#remove = remove;
+  }
+
+  remove(): void {
+    this.#remove();
+  }
+
+  concerns(operation: DatabaseOperation): boolean {
+    return this.fault.operations?.includes(operation) ?? true;
+  }
+
+  /** Whether it hits this command; counts the hit. */
+  strikes(): boolean {
+    const { skip = 0, times = Infinity, probability = 1 } = this.fault;
+    if (this.hits >= times) return false;
+    if (this.#skipped < skip) {
+      this.#skipped += 1;
+      return false;
+    }
+    if (probability < 1 && this.#random() >= probability) return false;
+    this.hits += 1;
+    return true;
+  }
+}
+
+/** Sends a command on its way, through the faults that concern it. */
+export async function throughFaults<T>(
+  [active, ...others]: readonly ActiveFault[],
+  command: { readonly operation: DatabaseOperation; readonly apply: () => Promise<T> },
+  runtime: Runtime,
+): Promise<T> {
+  const { operation, apply } = command;
+  if (active === undefined) return apply();
+  const next = (): Promise<T> => throughFaults(others, command, runtime);
+  if (!active.strikes()) return next();
+  const { fault } = active;
+  switch (fault.kind) {
+    case "fail": {
+      const applied = fault.definite === true ? "no" : "unknown";
+      throw new DatabaseError(`Injected: "${operation}" failed`, {
+        applied,
+        retriable: applied === "unknown",
+      });
+    }
+    case "loseReply":
+      await next();
+      throw new DatabaseError(`Injected: the answer to "${operation}" was lost`, {
+        applied: "unknown",
+        retriable: true,
+      });
+    case "delay": {
+      if (fault.on !== "reply") await runtime.sleep(fault.ms);
+      const answer = await next();
+      if (fault.on === "reply") await runtime.sleep(fault.ms);
+      return answer;
+    }
+    case "duplicate": {
+      const [first, second] = [await next(), await next()];
+      return fault.reply === "second" ? second : first;
+    }
+  }
+}

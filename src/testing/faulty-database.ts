@@ -1,0 +1,173 @@
+import { checkInteger } from "../check.ts";
+import { Database, type Capabilities } from "../database.ts";
+import { failureOf } from "../errors.ts";
+import type { Events } from "../events.ts";
+import type {
+  AcquireOutcome,
+  AcquireRequest,
+  CreateOutcome,
+  DeleteOutcome,
+  Inspection,
+  LockData,
+  ProcessData,
+  ReleaseOutcome,
+  ReleaseRequest,
+  RenewOutcome,
+  RenewRequest,
+  UpdateOutcome,
+} from "../lock-data.ts";
+import { systemRuntime, type Runtime } from "../runtime.ts";
+import {
+  ActiveFault,
+  throughFaults,
+  type DatabaseOperation,
+  type Fault,
+  type InjectedFault,
+} from "./fault.ts";
+import { seededRandom } from "./seeded.ts";
+
+export interface FaultyDatabaseOptions {
+  /** Keeps the time of delays and timeouts: the one of the database. @default the system's */
+  readonly runtime?: Runtime | undefined;
+  /** Decides what `probability` hits. @default 1 */
+  readonly seed?: number | undefined;
+}
+
+/**
+ * Any Database, with faults on the way to it.
+ *
+ * @example
+ * const database = new FaultyDatabase(new MemoryDatabase());
+ * const lost = database.inject({ kind: "loseReply", operations: ["release"], times: 1 });
+ * await new LockService({ database }).withLock("orders", work); // releases twice
+ * lost.hits; // 1
+ */
+export class FaultyDatabase extends Database {
+  override readonly errors: Events<unknown>;
+  readonly #database: Database;
+  readonly #random: () => number;
+  readonly #faults = new Set<ActiveFault>();
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #calls = new Map<DatabaseOperation, number>();
+
+  constructor(
+    database: Database,
+    { runtime = systemRuntime, seed = 1 }: FaultyDatabaseOptions = {},
+  ) {
+    super({ requestTimeout: database.requestTimeout, runtime });
+    this.errors = database.errors;
+    this.#database = database;
+    this.#random = seededRandom(checkInteger("seed", seed, 0, 2 ** 32 - 1));
+  }
+
+  /**
+   * Puts a fault in place. Where several match, all take effect, the oldest nearest to the caller.
+   *
+   * @throws LockConfigurationError
+   */
+  inject(fault: Fault): InjectedFault {
+    const active = new ActiveFault(fault, this.#random, () => this.#faults.delete(active));
+    this.#faults.add(active);
+    return active;
+  }
+
+  /** Ends all faults. */
+  clearFaults(): void {
+    this.#faults.clear();
+  }
+
+  /** How often an operation was called, whatever came of it. */
+  calls(operation: DatabaseOperation): number {
+    return this.#calls.get(operation) ?? 0;
+  }
+
+  /** Resolves when every command has arrived, those whose callers gave up included. */
+  async settled(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+  }
+
+  override get capabilities(): Capabilities {
+    return this.#database.capabilities;
+  }
+
+  override acquire(request: AcquireRequest): Promise<AcquireOutcome> {
+    return this.#send("acquire", () => this.#database.acquire(request));
+  }
+
+  override renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
+    return this.#send("renew", () => this.#database.renew(requests));
+  }
+
+  override release(request: ReleaseRequest): Promise<ReleaseOutcome> {
+    return this.#send("release", () => this.#database.release(request));
+  }
+
+  override inspect(key: string): Promise<Inspection | null> {
+    return this.#send("inspect", () => this.#database.inspect(key));
+  }
+
+  override forceDelete(key: string, ownerHash: string | null): Promise<boolean> {
+    return this.#send("forceDelete", () => this.#database.forceDelete(key, ownerHash));
+  }
+
+  readLockData(key: string): Promise<LockData | null> {
+    return this.#send("readLockData", () => this.#database.readLockData(key));
+  }
+
+  tryCreate(key: string, lockData: LockData, ttlMs: number): Promise<CreateOutcome> {
+    return this.#send("tryCreate", () => this.#database.tryCreate(key, lockData, ttlMs));
+  }
+
+  tryUpdate(
+    key: string,
+    lockData: LockData,
+    ttlMs: number,
+    onlyIfOwnerHashEq: string,
+  ): Promise<UpdateOutcome> {
+    return this.#send("tryUpdate", () =>
+      this.#database.tryUpdate(key, lockData, ttlMs, onlyIfOwnerHashEq),
+    );
+  }
+
+  async tryDelete(key: string, onlyIfOwnerHashEq: string): Promise<DeleteOutcome> {
+    try {
+      return await this.#send("tryDelete", () => this.#database.tryDelete(key, onlyIfOwnerHashEq));
+    } catch (error) {
+      if (failureOf(error).retriable) return { retriableError: error };
+      throw error;
+    }
+  }
+
+  readProcessData(processHash: string): Promise<ProcessData | null> {
+    return this.#send("readProcessData", () => this.#database.readProcessData(processHash));
+  }
+
+  saveProcessData(processHash: string, processData: ProcessData, ttlMs: number): Promise<void> {
+    return this.#send("saveProcessData", () =>
+      this.#database.saveProcessData(processHash, processData, ttlMs),
+    );
+  }
+
+  override createLockData(owner: Parameters<Database["createLockData"]>[0]): LockData {
+    return this.#database.createLockData(owner);
+  }
+
+  override createProcessData(): ProcessData {
+    return this.#database.createProcessData();
+  }
+
+  terminate(): Promise<void> {
+    return this.#database.terminate();
+  }
+
+  #send<T>(operation: DatabaseOperation, apply: () => Promise<T>): Promise<T> {
+    this.#calls.set(operation, this.calls(operation) + 1);
+    const faults = [...this.#faults].filter((fault) => fault.concerns(operation));
+    if (faults.length === 0) return apply();
+    const arrival = throughFaults(faults, { operation, apply }, this.runtime);
+    this.#underWay.add(arrival);
+    const forget = (): void => void this.#underWay.delete(arrival);
+    arrival.then(forget, forget);
+    return this.bounded(operation, arrival);
+  }
+}

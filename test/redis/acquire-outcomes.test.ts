@@ -1,0 +1,157 @@
+import { expect, it } from "vitest";
+import { LockConfigurationError } from "../../src/index.ts";
+import { useDatabase } from "../support/database-scene.ts";
+
+const scenes = useDatabase();
+
+it("a free key is had, with a fence and nobody taken over", async () => {
+  const scene = scenes.open();
+  const owner = scene.owner();
+  expect(await owner.acquire()).toEqual({
+    status: "SUCCESS",
+    fence: Number(await scene.text(scene.fenceKey())),
+    takenOver: undefined,
+  });
+});
+
+it("a key that is one's own already is had again under the same fence", async () => {
+  const scene = scenes.open();
+  const owner = scene.owner();
+  const first = await owner.acquire();
+  expect(await owner.acquire()).toEqual(first);
+});
+
+it("one's own key whose proc key is gone is LOST, does not block the next token, and can't come back", async () => {
+  const scene = scenes.open();
+  const [owner, next] = [scene.owner(), scene.owner()];
+  await owner.acquire();
+  await scene.command("DEL", owner.procKey);
+  expect(await owner.acquire()).toEqual({ status: "LOST" });
+  expect(await owner.acquire()).toEqual({ status: "GONE" });
+  expect(await next.acquire()).toMatchObject({ status: "SUCCESS" });
+  expect(await owner.release()).toMatchObject({ status: "SOMEONE_ELSE_HOLDS_LOCK" });
+});
+
+it("a held key shows its holder's record and the time it has left", async () => {
+  const scene = scenes.open();
+  const holder = scene.owner("key", { trace: "pay order 17", livenessMs: 8_000 });
+  await holder.acquire({ ttlMs: 20_000, livenessMs: 8_000 });
+  const refused = await scene.owner().acquire();
+  const [{ lockData }] = holder.claims;
+  expect(refused).toEqual({
+    status: "SOMEONE_ELSE_HOLDS_LOCK",
+    key: "key",
+    lockData: { ...lockData, trace: "pay order 17", livenessMs: 8_000, fence: holder.fence },
+    remainingMs: expect.toSatisfy((ms: number) => ms > 8_000 && ms <= 20_000),
+  });
+});
+
+it("a held key without expiry has null ms left", async () => {
+  const scene = scenes.open();
+  const holder = scene.owner();
+  await holder.acquire();
+  await scene.command("PERSIST", holder.lockKey);
+  expect(await scene.owner().acquire()).toMatchObject({ remainingMs: null });
+  expect(await scene.database.inspect("key")).toMatchObject({ remainingMs: null, alive: true });
+});
+
+it("a dead holder that is not named as a suspect is left alone", async () => {
+  const scene = scenes.open();
+  const holder = scene.owner();
+  await holder.acquire();
+  await scene.command("DEL", holder.procKey);
+  const stored = await scene.text(holder.lockKey);
+  expect(await scene.owner().acquire()).toMatchObject({ status: "SOMEONE_ELSE_HOLDS_LOCK" });
+  expect(await scene.text(holder.lockKey)).toBe(stored);
+});
+
+it("a suspect whose process is gone is taken over from", async () => {
+  const scene = scenes.open();
+  const [dead, heir] = [scene.owner(), scene.owner()];
+  await dead.acquire({ ttlMs: 60_000 });
+  await scene.command("DEL", dead.procKey);
+  expect(await heir.acquire({ ttlMs: 10_000, suspects: dead.suspects })).toEqual({
+    status: "SUCCESS",
+    fence: (dead.fence ?? 0) + 1,
+    takenOver: "key",
+  });
+  expect(await scene.record()).toMatchObject({ ownerHash: heir.ownerHash });
+  expect(await scene.pttl(heir.lockKey)).toBeLessThanOrEqual(10_000);
+  expect(await dead.renew()).toEqual(["LOST"]);
+  expect(await heir.acquire({ suspects: dead.suspects })).toMatchObject({ takenOver: undefined });
+});
+
+it("a suspect whose process is alive keeps its lock", async () => {
+  const scene = scenes.open();
+  const holder = scene.owner();
+  await holder.acquire();
+  expect(await scene.owner().acquire({ suspects: holder.suspects })).toMatchObject({
+    status: "SOMEONE_ELSE_HOLDS_LOCK",
+    lockData: { ownerHash: holder.ownerHash },
+  });
+  expect(await holder.renew()).toEqual(["SUCCESS"]);
+});
+
+it("a dead suspect whose lock another has by now is not mistaken for that other", async () => {
+  const scene = scenes.open();
+  const [dead, other, late] = [scene.owner(), scene.owner(), scene.owner()];
+  await dead.acquire();
+  await scene.command("DEL", dead.lockKey, dead.procKey);
+  await other.acquire();
+  expect(await late.acquire({ suspects: dead.suspects })).toMatchObject({
+    status: "SOMEONE_ELSE_HOLDS_LOCK",
+    lockData: { ownerHash: other.ownerHash },
+  });
+  expect(await other.renew()).toEqual(["SUCCESS"]);
+  expect(await scene.exists(dead.goneKey)).toBe(false);
+});
+
+it("a suspect that has another process by now, under the same owner hash, is not taken over from", async () => {
+  const scene = scenes.open();
+  const holder = scene.owner();
+  await holder.acquire();
+  const suspects = holder.suspects.map((suspect) => ({ ...suspect, processHash: "test/1.2" }));
+  expect(await scene.owner().acquire({ suspects })).toMatchObject({
+    status: "SOMEONE_ELSE_HOLDS_LOCK",
+  });
+});
+
+it("a suspect whose lock is free by now leaves no trace of a takeover", async () => {
+  const scene = scenes.open();
+  const [gone, heir] = [scene.owner(), scene.owner()];
+  await gone.acquire();
+  await scene.command("DEL", gone.lockKey, gone.procKey);
+  expect(await heir.acquire({ suspects: gone.suspects })).toMatchObject({
+    status: "SUCCESS",
+    takenOver: undefined,
+  });
+  expect(await scene.exists(gone.goneKey)).toBe(false);
+});
+
+it("of two that take over from the same dead holder at once, one has the lock", async () => {
+  const scene = scenes.open();
+  const dead = scene.owner();
+  await dead.acquire();
+  await scene.command("DEL", dead.procKey);
+  const heirs = Array.from({ length: 8 }, () => scene.owner());
+  const outcomes = await Promise.all(heirs.map((one) => one.acquire({ suspects: dead.suspects })));
+  expect(outcomes.filter(({ status }) => status === "SUCCESS")).toHaveLength(1);
+});
+
+it("of many that want a free key at once, one has it, and it is the one stored", async () => {
+  const scene = scenes.open();
+  const owners = Array.from({ length: 20 }, () => scene.owner());
+  const outcomes = await Promise.all(owners.map((owner) => owner.acquire()));
+  const winners = owners.filter((_, at) => outcomes[at]?.status === "SUCCESS");
+  expect(winners).toHaveLength(1);
+  expect(await scene.record()).toMatchObject({ ownerHash: winners[0]?.ownerHash });
+});
+
+it("no claim at all is refused before anything is sent", async () => {
+  const scene = scenes.open();
+  const { database, rest } = scene;
+  const request = { claims: [], ttlMs: 1_000, livenessMs: 1_000, suspects: [] };
+  await expect(database.acquire(request)).rejects.toThrow(LockConfigurationError);
+  await expect(database.release({ claims: [], fence: 1 })).rejects.toThrow(LockConfigurationError);
+  expect(rest.session.counters.requests).toBe(0);
+});

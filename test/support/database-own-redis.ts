@@ -1,0 +1,58 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, afterEach, beforeAll } from "vitest";
+import { startRestFront, type RestFront } from "../../dev/rest-front.ts";
+import { startStack, type Stack } from "../../dev/stack.ts";
+import { RedisDatabase } from "../../src/index.ts";
+import { redisFromEnv } from "../../src/upstash/index.ts";
+import { env } from "../dev/own-redis.ts";
+import { DatabaseScene } from "./database-scene.ts";
+
+/** A database on a Redis that nobody else uses, so that a test may reconfigure the server. */
+export interface OwnRedis {
+  open(): DatabaseScene;
+  /** Another way to the same Redis, on a connection of its own. */
+  front(credentials?: string): Promise<RestFront>;
+}
+
+/** Starts a Redis for a test file. Every test has to undo what it does to the server. */
+export function useOwnRedis(args: readonly string[] = []): OwnRedis {
+  let stack: Stack | undefined;
+  const fronts: RestFront[] = [];
+  const running = (): Stack => {
+    if (stack === undefined) throw new Error("used before beforeAll");
+    return stack;
+  };
+  beforeAll(async () => {
+    stack = await startStack({ args, env });
+  });
+  afterEach(async () => {
+    await Promise.all(fronts.splice(0).map((front) => front.stop()));
+  });
+  afterAll(async () => {
+    await stack?.stop();
+  });
+  return {
+    open() {
+      const prefix = `{${randomUUID()}}`;
+      const redis = clientOf(running().front);
+      const admin = clientOf(running().front);
+      return new DatabaseScene({
+        prefix,
+        database: new RedisDatabase(redis, { prefix }),
+        command: (name, ...rest) => admin.exec([String(name), ...rest]),
+      });
+    },
+    async front(credentials = "") {
+      const redisUrl = running().redis.url.replace("//", `//${credentials}`);
+      const front = await startRestFront({ redisUrl });
+      fronts.push(front);
+      return front;
+    },
+  };
+}
+
+/** A client on a session of its own. */
+export function clientOf(front: RestFront): ReturnType<typeof redisFromEnv> {
+  const { url, token } = front.openSession();
+  return redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token });
+}
