@@ -33,15 +33,15 @@ export function heartbeaterOf(
 /** Extends the lock of a job by hand, and tells who has it otherwise. */
 export function extendOf(
   { holding, lease }: Acquired,
-  { lockTtlMs, reportTtlMs, runtime }: LockerSettings,
+  { lockTtlMs, reportTtlMs }: LockerSettings,
 ): Extend {
   const isHeld = (): boolean => holding.lost === undefined && !holding.isReleasing;
   return async (): Promise<UpdateOutcome> => {
     const [{ key, lockData }] = holding.claims;
-    if (isHeld()) await lease.prolong(holding, { ttlMs: lockTtlMs, livenessMs: reportTtlMs });
     if (isHeld()) {
-      const extendedAt = new Date(runtime.now().wall).toISOString();
-      return { status: LockStatus.SUCCESS, lockData: { ...lockData, extendedAt } };
+      const { wall } = await lease.prolong(holding, { ttlMs: lockTtlMs, livenessMs: reportTtlMs });
+      const extendedAt = new Date(wall).toISOString();
+      if (isHeld()) return { status: LockStatus.SUCCESS, lockData: { ...lockData, extendedAt } };
     }
     const found = await lease.context.database.readLockData(key);
     return found === null || found.ownerHash === lockData.ownerHash

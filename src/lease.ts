@@ -4,7 +4,7 @@ import { GivingBack, type GiveBackOutcome } from "./give-back.ts";
 import { Holding, type HoldingOptions, type Span } from "./holding.ts";
 import type { LockEvent } from "./lock-events.ts";
 import { Renewals } from "./renewals.ts";
-import type { Runtime } from "./runtime.ts";
+import type { Instant, Runtime } from "./runtime.ts";
 
 /** Sends a caller of release or extend waits for. */
 export const CALLER_SENDS = 2;
@@ -103,14 +103,17 @@ export class Lease {
     this.stopRenewing(holding);
   }
 
-  /** Asks Redis to keep a holding for at least `span` from now; up to two sends. */
-  async prolong(holding: Holding, span: Span): Promise<void> {
+  /**
+   * Asks Redis to keep a holding for at least `span` from now; up to two sends. Resolves with when
+   * the one left that was answered.
+   */
+  async prolong(holding: Holding, span: Span): Promise<Instant> {
     const { runtime } = this.context;
     for (let sends = 1; ; sends += 1) {
       const since = runtime.now();
       try {
         await this.#renewals.renew([[holding, span]], since);
-        return;
+        return since;
       } catch (error) {
         const isOver = sends === CALLER_SENDS || holding.lost !== undefined;
         if (isOver || !failureOf(error).retriable) throw error;

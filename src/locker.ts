@@ -204,6 +204,11 @@ export class Locker {
       const { lockData } = outcome;
       return { status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK, lockData: lockData ?? UNREADABLE };
     }
+    if (this.#isTerminated) {
+      // The end came while it was on its way: whoever is next need not wait for it.
+      lease.release(outcome.holding).catch(() => undefined);
+      this.#assertUsable();
+    }
     this.#held.set(outcome.holding.token, outcome);
     return outcome;
   }

@@ -17,6 +17,7 @@ const GARBAGE: Readonly<Record<string, string>> = {
   "a record without process hash": '{"ownerHash":"key@test/1.2.0"}',
   "a record without owner hash": '{"processHash":"test/1.2"}',
   "hashes that are numbers": '{"ownerHash":1,"processHash":2}',
+  "an owner hash that is a number": '{"ownerHash":1,"processHash":"test/1.2"}',
   "a record with a NaN": '{"ownerHash":"key@test/1.2.0","processHash":"test/1.2","fence":NaN}',
   "a record with a hexadecimal number":
     '{"ownerHash":"key@test/1.2.0","processHash":"test/1.2","fence":0x10}',
