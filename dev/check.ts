@@ -12,6 +12,7 @@ const STEPS: readonly (readonly [name: string, command: string, ...args: string[
   ["types", "tsc", "-p", "."],
   ["types of src", "tsc", "-p", "src", "--noEmit"],
   ["types of test/workerd", "tsc", "-p", "test/workerd"],
+  ["types of test/nestjs", "tsc", "-p", "test/nestjs"],
 ];
 
 const root = path.join(import.meta.dirname, "..");

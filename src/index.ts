@@ -56,3 +56,12 @@ export type { RedisClient } from "./redis/redis-client.ts";
 export { RedisDatabase } from "./redis/redis-database.ts";
 export type { RedisDatabaseOptions } from "./redis/redis-primitives.ts";
 export { systemRuntime, type Instant, type Runtime } from "./runtime.ts";
+export {
+  WithLock,
+  lockedBy,
+  type LockSource,
+  type LockedByOptions,
+  type LockedMethodDecorator,
+  type OnLockFailed,
+  type WithLockOptions,
+} from "./with-lock.ts";

@@ -47,7 +47,7 @@ export function linkSignals(sources: readonly (AbortSignal | undefined)[]): Link
   const controller = new AbortController();
   const abort = (): void => {
     for (const source of sources) source?.removeEventListener("abort", abort);
-    controller.abort();
+    controller.abort(sources.find((source) => source?.aborted)?.reason);
   };
   for (const source of sources) source?.addEventListener("abort", abort);
   if (sources.some((source) => source?.aborted)) abort();

@@ -1,7 +1,24 @@
+import { transform } from "esbuild";
 import { defineProject } from "vitest/config";
 
 /** Everything that runs in Node: against real Redis through the REST front, but for pure units. */
 export default defineProject({
+  plugins: [
+    {
+      // Vite leaves standard decorators as they are, and Node does not know them yet.
+      name: "lower-standard-decorators",
+      enforce: "pre",
+      async transform(code, id) {
+        if (!/\/test\/decorator\/[^?]*\.ts$/.test(id)) return undefined;
+        return transform(code, {
+          loader: "ts",
+          target: "es2022",
+          sourcemap: true,
+          sourcefile: id,
+        });
+      },
+    },
+  ],
   test: {
     name: "node",
     root: import.meta.dirname,

@@ -19,7 +19,7 @@ export interface BuiltPackage {
   remove(): Promise<void>;
 }
 
-const PEERS = ["hono", "@upstash", "typescript"];
+const PEERS = ["hono", "@upstash", "@nestjs", "reflect-metadata", "rxjs"];
 
 export async function buildPackage(): Promise<BuiltPackage> {
   const temporary = await mkdtemp(path.join(tmpdir(), "leasehold-package-"));

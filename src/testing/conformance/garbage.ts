@@ -33,6 +33,10 @@ const ALMOST_OWN: Readonly<Record<string, string>> = {
   "a lower-case nan": ',"processHash":"test/1.2","fence":nan}',
   "an Infinity": ',"processHash":"test/1.2","fence":Infinity}',
   "a hexadecimal number": ',"processHash":"test/1.2","fence":0x10}',
+  "a leading zero": ',"processHash":"test/1.2","fence":01}',
+  "a plus sign": ',"processHash":"test/1.2","fence":+1}',
+  "an unfinished number": ',"processHash":"test/1.2","fence":1.}',
+  "a bare line break in a string": ',"processHash":"test/1.2","trace":"a\nb"}',
   "more behind it": ',"processHash":"test/1.2"} {}',
 };
 

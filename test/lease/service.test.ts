@@ -1,0 +1,197 @@
+import { describe, expect, it, vi } from "vitest";
+import type { LockEvent } from "../../src/index.ts";
+import { StoredLock, THIEF } from "../support/fault-keys.ts";
+import { useRest, type Rest } from "../support/rest.ts";
+
+const rests = useRest();
+
+describe("keyPrefix", () => {
+  it("stands in front of every key in Redis, and in no name a user sees", async () => {
+    const rest = rests.open();
+    const locks = rest.locks({ keyPrefix: "shop:" });
+    const seen: LockEvent[] = [];
+    locks.events.subscribe((event) => seen.push(event));
+    const lock = await locks.acquire(["a", "b"]);
+    const stored = new StoredLock(rest, "shop:b");
+    expect(await stored.pttl()).toBeGreaterThan(0);
+    expect(lock.keys).toEqual(["a", "b"]);
+    const refusal: unknown = await locks
+      .acquire("b", { retry: { maxRetries: 0 } })
+      .catch((thrown: unknown) => thrown);
+    expect(refusal).toMatchObject({ lockKey: "b" });
+    expect(String(refusal)).not.toContain("shop:");
+    expect([await locks.isLocked("b"), await rest.locks().isLocked("b")]).toEqual([true, false]);
+    await lock.release();
+    expect(seen).toMatchObject([
+      { type: "acquired", keys: ["a", "b"] },
+      { type: "busy", key: "b" },
+      { type: "released", keys: ["a", "b"] },
+    ]);
+  });
+});
+
+describe("events", () => {
+  it("tell of an acquisition, a refusal and a release, in this order and no more", async () => {
+    const rest = rests.open();
+    const locks = rest.locks();
+    const seen: LockEvent[] = [];
+    locks.events.subscribe((event) => seen.push(event));
+    const lock = await locks.acquire("a");
+    expect(await locks.tryAcquire("a")).toBeNull();
+    await lock.release();
+    expect(seen).toEqual([
+      { type: "acquired", keys: ["a"], fence: lock.fence, waitedMs: expect.any(Number) },
+      { type: "busy", key: "a", remainingMs: expect.any(Number), attempt: 1 },
+      { type: "released", keys: ["a"], heldMs: expect.any(Number) },
+    ]);
+    for (const event of seen) expect(JSON.stringify(event)).not.toContain(lock.token);
+  });
+
+  it("tell of a takeover from a dead holder, which comes before the acquisition", async () => {
+    const rest = rests.open();
+    const locks = rest.locks();
+    const seen: string[] = [];
+    locks.events.subscribe(({ type }) => seen.push(type));
+    await orphan(rest);
+    await locks.withLock("a", () => undefined);
+    expect(seen).toEqual(["takeover", "acquired", "released"]);
+  });
+
+  it("of a bound service reach the listeners of the service it came from, and the other way", async () => {
+    const rest = rests.open();
+    const locks = rest.locks();
+    const bound = locks.withContext({});
+    const [atService, atBound]: [string[], string[]] = [[], []];
+    locks.events.subscribe(({ type }) => atService.push(type));
+    bound.withContext({}).events.subscribe(({ type }) => atBound.push(type));
+    await bound.withLock("a", () => undefined);
+    await locks.withLock("a", () => undefined);
+    expect(atService).toEqual(["acquired", "released", "acquired", "released"]);
+    expect(atBound).toEqual(atService);
+  });
+
+  it("whose listener throws do not disturb the work", async () => {
+    const reported = vi.spyOn(console, "error").mockImplementation(() => {});
+    const locks = rests.open().locks();
+    locks.events.subscribe(() => {
+      throw new Error("from the listener");
+    });
+    expect(await locks.withLock("a", () => 1)).toBe(1);
+    expect(reported).toHaveBeenCalledTimes(2);
+    reported.mockRestore();
+  });
+});
+
+describe("isLocked and inspect", () => {
+  it("find nothing at a free key", async () => {
+    const locks = rests.open().locks();
+    expect(await locks.isLocked("a")).toBe(false);
+    expect(await locks.inspect("a")).toBeNull();
+  });
+
+  it("tell who holds a lock, since when, for how long and why", async () => {
+    const rest = rests.open();
+    const locks = rest.locks();
+    const lock = await locks.acquire("a", { trace: "job 7", ttl: 20_000 });
+    expect(await locks.isLocked("a")).toBe(true);
+    const info = await locks.inspect("a");
+    expect(info).toEqual({
+      holder: lock.token,
+      trace: "job 7",
+      fence: lock.fence,
+      remainingMs: expect.any(Number),
+      alive: true,
+      acquiredAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      extendedAt: expect.stringMatching(/^\d{4}-.*Z$/),
+    });
+    expect(info?.remainingMs).toBeGreaterThan(10_000);
+    expect(info?.remainingMs).toBeLessThanOrEqual(20_000);
+    expect(rest.session.counters.byScript["inspect"]).toBe(2);
+    await lock.release();
+  });
+
+  it("tell that a dead holder's lock is there, but would not refuse anybody", async () => {
+    const rest = rests.open();
+    const locks = rest.locks();
+    await orphan(rest);
+    expect(await locks.isLocked("a")).toBe(false);
+    expect(await locks.inspect("a")).toMatchObject({ alive: false, trace: null });
+    const lock = await locks.tryAcquire("a");
+    expect(lock).not.toBeNull();
+    await lock?.release();
+  });
+
+  it("take what is no record for held by someone unreadable", async () => {
+    const rest = rests.open();
+    const stored = new StoredLock(rest, "a");
+    await rest.command("SET", stored.name, "{not json");
+    const locks = rest.locks();
+    expect(await locks.isLocked("a")).toBe(true);
+    expect(await locks.inspect("a")).toMatchObject({ holder: null, remainingMs: null });
+    expect(await locks.tryAcquire("a")).toBeNull();
+    expect(await locks.forceRelease("a")).toBe(true);
+    expect(await locks.isLocked("a")).toBe(false);
+  });
+
+  it("ask again when an answer is lost, and throw rather than guess when none comes", async () => {
+    const rest = rests.open();
+    const locks = rest.locks();
+    rest.session.faults.add({ kind: "drop-response", script: "inspect", times: 1 });
+    expect(await locks.isLocked("a")).toBe(false);
+    rest.session.faults.add({ kind: "drop-request", script: "inspect" });
+    await expect(locks.isLocked("a")).rejects.toMatchObject({ code: "LOCK_DATABASE" });
+    await expect(locks.inspect("a")).rejects.toMatchObject({ code: "LOCK_DATABASE" });
+  });
+});
+
+describe("forceRelease", () => {
+  it("takes a lock from whoever holds it, and says whether it did", async () => {
+    const rest = rests.open();
+    const locks = rest.locks();
+    expect(await locks.forceRelease("a")).toBe(false);
+    const lock = await locks.acquire("a");
+    expect(await locks.forceRelease("a")).toBe(true);
+    expect(await locks.forceRelease("a")).toBe(false);
+    const next = await locks.acquire("a");
+    expect(next.fence).toBeGreaterThan(lock.fence ?? Infinity);
+    expect([await lock.isHeld(), await next.isHeld()]).toEqual([false, true]);
+    await expect(lock.release()).rejects.toMatchObject({ code: "LOCK_NOT_OWNED" });
+    await next.release();
+  });
+
+  it("deletes only the owner it has seen: one that came in between stays", async () => {
+    const rest = rests.open();
+    const locks = rest.locks();
+    const stored = new StoredLock(rest, "a");
+    const lock = await locks.acquire("a");
+    const { promise: stolen, resolve } = Promise.withResolvers<void>();
+    const { session } = rest;
+    session.faults.add({ kind: "delay-request", script: "force-delete", until: stolen });
+    const forcing = locks.forceRelease("a");
+    await vi.waitFor(() => expect(session.counters.byScript["force-delete"]).toBe(1));
+    await stored.steal();
+    resolve();
+    expect(await forcing).toBe(false);
+    expect(await stored.record()).toMatchObject({ processHash: THIEF });
+    await lock[Symbol.asyncDispose]();
+    await stored.vanish();
+  });
+
+  it("is safe to send twice: a lost answer is asked for again, and is still true", async () => {
+    const rest = rests.open();
+    const locks = rest.locks();
+    const lock = await locks.acquire("a");
+    rest.session.faults.add({ kind: "drop-response", script: "force-delete", times: 1 });
+    expect(await locks.forceRelease("a")).toBe(true);
+    expect(rest.session.counters.byScript["force-delete"]).toBe(2);
+    await lock[Symbol.asyncDispose]();
+  });
+});
+
+/** Leaves at "a" the lock of a process that is dead, which has no expiry of its own in sight. */
+async function orphan(rest: Rest): Promise<void> {
+  const stored = new StoredLock(rest, "a");
+  await stored.steal(600_000);
+  const record = { ...(await stored.record()), livenessMs: 10_000 };
+  await rest.command("SET", stored.name, JSON.stringify(record), "PX", 600_000);
+}

@@ -1,0 +1,24 @@
+import {
+  Module,
+  type DynamicModule,
+  type INestApplicationContext,
+  type ModuleMetadata,
+} from "@nestjs/common";
+import { NestFactory } from "@nestjs/core";
+
+/** A module like no other. */
+export function moduleOf(metadata: ModuleMetadata): DynamicModule {
+  @Module({})
+  // Nest knows a module by its class.
+  // oxlint-disable-next-line typescript/no-extraneous-class
+  class OfTest {}
+  return { module: OfTest, ...metadata };
+}
+
+/** A real application, without a server; wrong modules are thrown, not logged. */
+export async function openApplication(metadata: ModuleMetadata): Promise<INestApplicationContext> {
+  return NestFactory.createApplicationContext(moduleOf(metadata), {
+    logger: false,
+    abortOnError: false,
+  });
+}

@@ -1,0 +1,32 @@
+import { expect, it } from "vitest";
+import { backoffDelay } from "../../src/backoff.ts";
+import { ManualRuntime } from "../support/manual-runtime.ts";
+
+const OPTIONS = { maxRetries: 3, initialDelay: 100, maxDelay: 3_000, multiplier: 2, jitter: false };
+
+it("grows from the first delay by the multiplier, up to the longest delay", () => {
+  const runtime = new ManualRuntime();
+  const delays = [0, 1, 2, 3, 4, 5, 6].map((retry) => backoffDelay(OPTIONS, retry, runtime));
+  expect(delays).toEqual([100, 200, 400, 800, 1_600, 3_000, 3_000]);
+});
+
+it("stays at the longest delay after any number of retries", () => {
+  const runtime = new ManualRuntime();
+  expect(backoffDelay(OPTIONS, 100_000, runtime)).toBe(3_000);
+  expect(backoffDelay({ ...OPTIONS, multiplier: 1 }, 100_000, runtime)).toBe(100);
+});
+
+it("shortens a delay by chance, by no more than a half, and never lengthens it", () => {
+  const runtime = new ManualRuntime();
+  const jittered = { ...OPTIONS, jitter: true };
+  expect(backoffDelay(jittered, 1, runtime)).toBe(200);
+  runtime.chance = 0.5;
+  expect(backoffDelay(jittered, 1, runtime)).toBe(150);
+  runtime.chance = 1 - Number.EPSILON;
+  expect(backoffDelay(jittered, 1, runtime)).toBeGreaterThanOrEqual(100);
+});
+
+it("does not ask for chance when jitter is off", () => {
+  const runtime = { random: (): number => expect.fail("random() was called") };
+  expect(backoffDelay(OPTIONS, 0, runtime)).toBe(100);
+});

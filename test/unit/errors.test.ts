@@ -1,0 +1,59 @@
+import { expect, it, vi } from "vitest";
+import * as errors from "../../src/errors.ts";
+
+// Loaded again, it is another module, as a duplicate in node_modules would be.
+vi.resetModules();
+const other = await import("../../src/errors.ts");
+
+const samples = (from: typeof errors): readonly (readonly [errors.LockErrorCode, Error])[] => [
+  ["LOCK_ACQUISITION", new from.LockAcquisitionError("held", "k", "held", { holder: "someone" })],
+  ["LOCK_NOT_OWNED", new from.LockNotOwnedError("k", "token")],
+  ["LOCK_EXTENSION", new from.LockExtensionError("k", "token", "no", undefined)],
+  ["LOCK_RELEASE_UNKNOWN", new from.LockReleaseUnknownError("k", undefined)],
+  ["LOCK_LOST", new from.LockLostError("k", "it expired")],
+  ["LOCK_CONFIGURATION", new from.LockConfigurationError("ttl", "must be more")],
+  ["LOCK_DATABASE", new from.DatabaseError("no", { applied: "unknown", retriable: true })],
+];
+
+it("recognises an error of another copy of the package, where instanceof fails", () => {
+  for (const [code, error] of samples(other)) {
+    expect(error).not.toBeInstanceOf(errors.LockError);
+    expect(errors.isLockError(error)).toBe(true);
+    expect(errors.isLockError(error, code)).toBe(true);
+  }
+});
+
+it("tells the kinds apart by their code", () => {
+  for (const [code, error] of samples(errors)) {
+    const codes = samples(errors).map(([each]) => each);
+    expect(codes.filter((each) => errors.isLockError(error, each))).toEqual([code]);
+    expect(error).toMatchObject({ code, name: expect.stringMatching(/Error$/) });
+  }
+});
+
+it.each([[undefined], [null], ["LOCK_LOST"], [{ code: "LOCK_LOST" }], [new Error("LOCK_LOST")]])(
+  "takes %o for no error of ours",
+  (value) => {
+    expect(errors.isLockError(value)).toBe(false);
+    expect(errors.isLockError(value, "LOCK_LOST")).toBe(false);
+  },
+);
+
+it("does not show the holder of a refused lock to a logger", () => {
+  const error = new errors.LockAcquisitionError("held", "k", "held", { holder: "someone" });
+  expect(error.holder).toBe("someone");
+  expect(JSON.stringify(error)).not.toContain("someone");
+  expect(Object.keys(error)).not.toContain("holder");
+});
+
+it("takes the failure of another copy's database for what it says", () => {
+  const refused = new other.DatabaseError("WRONGPASS", { applied: "no", retriable: false });
+  expect(errors.failureOf(refused)).toMatchObject({ applied: "no", retriable: false });
+});
+
+it("takes an error of unknown make for an unknown outcome", () => {
+  expect(errors.failureOf(new TypeError("fetch failed"))).toEqual({
+    applied: "unknown",
+    retriable: true,
+  });
+});
