@@ -7,42 +7,12 @@ import { buyAtOnce, countRequests, payTwice, runJob } from "./demo-shop.ts";
 import type { DemoShop } from "./demo-shop.ts";
 import { formatTable } from "./demo-table.ts";
 import type { Finding } from "./demo-table.ts";
-import { startStack, stopOnSignals } from "./stack.ts";
-import { startWorker } from "./worker-process.ts";
+import { withWorkerStack } from "./worker-stack.ts";
 
 /** Of a request to Redis, both ways: about what a Worker has to the nearest region. */
 const LATENCY_MS = 10;
 
-const started: (() => Promise<void>)[] = [];
-
-async function stopAll(): Promise<void> {
-  for (const stop of started.splice(0).toReversed()) await stop();
-}
-
-function say(line: string): void {
-  console.log(line);
-}
-
-async function start(): Promise<DemoShop> {
-  say("Starting Redis and its REST front …");
-  const stack = await startStack({ onProgress: (line) => say(`  ${line}`) });
-  started.push(() => stack.stop());
-  say(`  ${stack.redis.source}, REST at ${stack.front.url} with ${LATENCY_MS} ms of latency`);
-  stack.session.latencyMs = LATENCY_MS;
-  const adminToken = randomUUID();
-  say("Starting the Worker on workerd …");
-  const worker = await startWorker({
-    secrets: {
-      UPSTASH_REDIS_REST_URL: stack.session.url,
-      UPSTASH_REDIS_REST_TOKEN: stack.session.token,
-      ADMIN_TOKEN: adminToken,
-    },
-    onProgress: (line) => say(`  ${line}`),
-  });
-  started.push(() => worker.stop());
-  say(`  ${worker.url}`);
-  return { url: worker.url, adminToken, counters: stack.session.counters };
-}
+const say = (line: string): void => console.log(line);
 
 async function experiment(shop: DemoShop): Promise<Finding[]> {
   say("Fifty buyers at once, without a lock …");
@@ -57,16 +27,14 @@ async function experiment(shop: DemoShop): Promise<Finding[]> {
   return [unguarded, guarded, cost, ...payments, ...(await runJob(shop))];
 }
 
-stopOnSignals(stopAll);
-try {
-  const findings = await experiment(await start());
+const adminToken = randomUUID();
+const isGood = await withWorkerStack({ adminToken, onProgress: say }, async ({ stack, url }) => {
+  stack.session.latencyMs = LATENCY_MS;
+  say(`  ${url}, with ${LATENCY_MS} ms from there to Redis and back`);
+  const findings = await experiment({ url, adminToken, counters: stack.session.counters });
   say(`\n${formatTable(findings)}\n`);
   const failed = findings.filter(({ ok }) => !ok);
   for (const { what } of failed) say(`Not as it should be: ${what}.`);
-  if (failed.length > 0) process.exitCode = 1;
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-} finally {
-  await stopAll();
-}
+  return failed.length === 0;
+});
+process.exitCode = isGood ? 0 : 1;

@@ -6,8 +6,8 @@ import { findRedis } from "./redis-binary.ts";
 import type { FindRedisOptions } from "./redis-binary.ts";
 import { freePort, waitForRedis } from "./redis-probe.ts";
 import type { RedisProgram } from "./redis-program.ts";
-import { supervise } from "./redis-supervisor.ts";
-import type { SupervisedServer } from "./redis-supervisor.ts";
+import { supervise } from "./supervisor.ts";
+import type { SupervisedServer } from "./supervisor.ts";
 import { ownRedis } from "./redis-url.ts";
 
 export interface StartRedisOptions extends FindRedisOptions {

@@ -1,17 +1,15 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { supervise } from "./redis-supervisor.ts";
-import type { SupervisedServer } from "./redis-supervisor.ts";
+import { supervise } from "./supervisor.ts";
 
 /** The example Worker, running on workerd under `wrangler dev`. */
 export interface WorkerProcess {
-  readonly url: string;
-  /** Process id of wrangler; its children, workerd among them, end with it. */
-  readonly pid: number;
+  /** Its URL, once it answers. Rejects with what wrangler has said if it does not get that far. */
+  readonly ready: Promise<string>;
   /** Settles when it has ended, for whatever reason. */
   readonly ended: Promise<void>;
   /** Everything written so far: requests, reloads, what the Worker logs. */
@@ -24,60 +22,73 @@ export interface StartWorkerOptions {
   readonly secrets: Readonly<Record<string, string>>;
   /** @default a free port */
   readonly port?: number;
+  /** Reloads the Worker when a source file changes. @default false */
+  readonly watch?: boolean;
   readonly onProgress?: (line: string) => void;
 }
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const SECRETS = "secrets.env";
 const READY = /Ready on (http:\/\/\S+)/;
 const READY_LIMIT_MS = 90_000;
 const SLOW_MS = 8_000;
 const POLL_MS = 50;
 
-/** `exec` keeps the process the one that is supervised; the file outlives no run, the folder goes with it. */
-const LOGGED = 'log=$1; shift; exec "$@" >"$log" 2>&1';
+/**
+ * Runs in a folder of its own, where wrangler then leaves what it leaves. Bundled beforehand, the Worker is not reloaded,
+ * and its requests in flight not cut off, by whoever edits a source file meanwhile. `exec` keeps the process that is supervised.
+ */
+const SCRIPT = `
+folder=$1 root=$2 watch=$3 node=$4 wrangler=$5 main=$2worker/index.ts; shift 5
+cd "$folder" && exec >log 2>&1 && cp "$root/wrangler.toml" . || exit 1
+if [ "$watch" = false ]; then
+  "$node" --no-warnings "$wrangler" deploy "$main" -c wrangler.toml --dry-run --outdir bundle & child=$!
+  trap 'kill "$child"; wait "$child"; exit 1' TERM
+  wait "$child" || exit 1
+  trap - TERM
+  main=bundle/index.js; set -- --no-bundle "$@"
+fi
+exec "$node" --no-warnings "$wrangler" dev "$main" -c wrangler.toml "$@"
+`;
 
 /** What wrangler needs of our environment. The rest, proxies and account tokens included, is no business of a local run. */
 const INHERITED = ["PATH", "LANG", "NODE_EXTRA_CA_CERTS"];
 
-/** Starts the Worker; it answers from the moment this resolves, and cannot outlive this process. */
+/** Starts the Worker, which cannot outlive this process. */
 export async function startWorker(options: StartWorkerOptions): Promise<WorkerProcess> {
-  const { secrets, port = 0, onProgress = () => {} } = options;
+  const { secrets, port = 0, watch = false, onProgress = () => {} } = options;
   const wrangler = findWrangler();
   const folder = await mkdtemp(join(tmpdir(), "leasehold-worker-"));
-  const logFile = join(folder, "log");
-  const secretsFile = join(folder, "secrets.env");
-  const lines = Object.entries(secrets).map(
-    ([name, value]) => `${name}=${JSON.stringify(value)}\n`,
-  );
-  await writeFile(secretsFile, lines.join(""), { mode: 0o600 });
-  await writeFile(logFile, "");
-  const args = [
-    ...["-c", LOGGED, "worker", logFile, process.execPath, "--no-warnings", wrangler, "dev"],
-    ...["--cwd", ROOT, "--local", "--ip", "127.0.0.1", "--port", String(port)],
-    ...["--inspector-port", "0", "--show-interactive-dev-session=false"],
-    // A named file is read in place of .dev.vars: a run of ours never meets anybody's real Redis by accident.
-    ...["--env-file", secretsFile, "--persist-to", join(folder, "state")],
-  ];
+  await writeSecrets(join(folder, SECRETS), secrets);
+  const shell = ["-c", SCRIPT, "worker", folder, ROOT, String(watch), process.execPath, wrangler];
+  const place = ["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"];
+  // A named file is read in place of .dev.vars: a run of ours never meets anybody's real Redis by accident.
+  const files = ["--env-file", join(folder, SECRETS), "--persist-to", "state"];
+  const args = [...shell, ...place, ...files, "--local", "--show-interactive-dev-session=false"];
   const env = environment(folder);
   const program = { source: "wrangler", file: "sh", env, ownProcess: true, args: () => args };
   const server = supervise(program, args, folder);
-  const log = (): Promise<string> => readFile(logFile, "utf8").catch(() => "");
-  try {
-    const pid = await server.pid;
-    const url = await readyUrl(server, log, onProgress);
-    return { url, pid, ended: server.ended, log, stop: () => server.stop() };
-  } catch (cause) {
-    const output = await log();
-    await server.stop();
-    await rm(folder, { recursive: true, force: true });
-    throw new Error(`The Worker did not start: ${String(cause)}\n${output.slice(-4_000)}`, {
-      cause,
-    });
-  }
+  const { ended } = server;
+  // Whoever only waits for `ready` hears of a missing shell as well, but nobody must.
+  server.pid.catch(() => {});
+  let lastLog = "";
+  const log = async (): Promise<string> => {
+    // The folder goes with the process; what was read stays.
+    lastLog = await readFile(join(folder, "log"), "utf8").catch(() => lastLog);
+    return lastLog;
+  };
+  const ready = readyUrl(ended, log, onProgress);
+  ready.catch(() => {});
+  return { ready, ended, log, stop: () => server.stop() };
+}
+
+function writeSecrets(file: string, secrets: StartWorkerOptions["secrets"]): Promise<void> {
+  const lines = Object.entries(secrets).map(([name, value]) => `${name}="${value}"\n`);
+  return writeFile(file, lines.join(""), { mode: 0o600 });
 }
 
 async function readyUrl(
-  { ended }: SupervisedServer,
+  ended: Promise<void>,
   log: () => Promise<string>,
   onProgress: (line: string) => void,
 ): Promise<string> {
@@ -85,15 +96,18 @@ async function readyUrl(
   const started = Date.now();
   let isSlow = false;
   while (Date.now() - started < READY_LIMIT_MS) {
-    const url = READY.exec(await log())?.[1];
+    const isOver = await Promise.race([over, sleep(POLL_MS, false)]);
+    const text = await log();
+    const url = READY.exec(text)?.[1];
     if (url !== undefined) return url;
-    if (await Promise.race([over, sleep(POLL_MS, false)])) throw new Error("wrangler has ended");
+    if (isOver) throw new Error(`The Worker did not start.\n${text.slice(-4_000)}`);
     if (!isSlow && Date.now() - started > SLOW_MS) {
       isSlow = true;
       onProgress("wrangler is still starting; this machine seems to be busy");
     }
   }
-  throw new Error(`wrangler was not ready within ${READY_LIMIT_MS / 1_000} s`);
+  const seconds = READY_LIMIT_MS / 1_000;
+  throw new Error(`The Worker was not ready within ${seconds} s.\n${(await log()).slice(-4_000)}`);
 }
 
 function findWrangler(): string {
@@ -113,7 +127,7 @@ function environment(folder: string): NodeJS.ProcessEnv {
     XDG_CONFIG_HOME: folder,
     XDG_CACHE_HOME: folder,
     TMPDIR: folder,
-    NO_COLOR: "1",
+    FORCE_COLOR: "0",
     WRANGLER_SEND_METRICS: "false",
     WRANGLER_SEND_ERROR_REPORTS: "false",
     // The banner is what looks for updates.

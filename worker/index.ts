@@ -1,4 +1,109 @@
-import { Hono } from "hono";
-const app = new Hono();
-app.get("/", (c) => c.text("ok"));
+import type { Redis } from "@upstash/redis";
+import { Hono, type Context } from "hono";
+import { bearerAuth } from "hono/bearer-auth";
+import { timingSafeEqual } from "hono/utils/buffer";
+import { locks, withLock, type LocksVariables } from "leasehold/hono";
+import { RedisDatabase, type Lock, type LockService } from "leasehold";
+import { redisFromEnv } from "leasehold/upstash";
+import { charge, paymentOf, recordPayment } from "./payments.ts";
+
+/** UPSTASH_REDIS_REST_URL and _TOKEN; and ADMIN_TOKEN, without which nobody gets into /locks. */
+type Bindings = { ADMIN_TOKEN?: string } & Record<string, unknown>;
+type Env = { Bindings: Bindings; Variables: LocksVariables & { redis: Redis } };
+
+const app = new Hono<Env>();
+
+// Made for each request: that costs no I/O, and on Workers `c.env` is there only then.
+app.use((c, next) => {
+  c.set("redis", redisFromEnv(c.env));
+  return next();
+});
+app.use(locks((c) => ({ database: new RedisDatabase(c.get("redis")) })));
+
+// Does not wait: whoever pays twice at once has clicked twice, and is told so by a 409. The TTL is
+// for a Worker that dies; a slow payment is no problem, because its lock is renewed.
+app.post(
+  "/orders/:id/pay",
+  withLock({ key: (c) => `order:${c.req.param("id")}`, ttl: 10_000 }),
+  async (c) => {
+    const { redis, lock } = c.var;
+    const id = c.req.param("id");
+    const earlier = await paymentOf(redis, id);
+    if (earlier !== null) return c.json({ status: "already paid", ...earlier });
+    const payment = await charge(redis, id, lock.signal);
+    const isRecorded = await recordPayment(redis, id, payment, lock.fence);
+    return isRecorded
+      ? c.json({ status: "paid", ...payment })
+      : c.json({ status: "outdated" }, 409);
+  },
+);
+
+/** Reads, then writes: two requests to Redis, and between them everyone else's. */
+async function takeOne(c: Context<Env>): Promise<Response> {
+  const key = `stock:${c.req.param("sku")}`;
+  const left = Number(await c.var.redis.get(key)) - 1;
+  await c.var.redis.set(key, left);
+  return c.json({ left });
+}
+// Waits: everyone is to get a turn. Each look at a held lock is a subrequest, of which Cloudflare's
+// free plan allows 50 to a request; that bounds waitTimeout divided by the delay.
+const oneAtATime = withLock({
+  key: (c) => `stock:${c.req.param("sku")}`,
+  ttl: 5_000,
+  waitTimeout: 10_000,
+  retry: { initialDelay: 50, maxDelay: 400 },
+});
+app.post("/stock/:sku/take", oneAtATime, takeOne);
+app.post("/stock/:sku/take-unguarded", takeOne);
+app.get("/stock/:sku", async (c) =>
+  c.json({ left: Number(await c.var.redis.get(`stock:${c.req.param("sku")}`)) }),
+);
+app.put("/stock/:sku", async (c) => {
+  await c.var.redis.set(`stock:${c.req.param("sku")}`, Number(await c.req.text()));
+  return c.body(null, 204);
+});
+
+// No guard, which would give the lock back with the response: this lock goes along with the work.
+app.post("/jobs/:id", async (c) => {
+  const id = c.req.param("id");
+  const lock = await c.var.locks.tryAcquire(`job:${id}`, { ttl: 1_500 });
+  if (lock === null) return c.json({ id, status: "running already" }, 409);
+  c.executionCtx.waitUntil(runJob(c.var.redis, `job:${id}`, lock, c.var.locks));
+  return c.json({ id, status: "started" }, 202);
+});
+app.get("/jobs/:id", async (c) => {
+  const job = await c.var.redis.get<string>(`job:${c.req.param("id")}`);
+  return job === null ? c.notFound() : c.json(JSON.parse(job));
+});
+
+/** Works for several TTLs. The lock is renewed meanwhile, for as long as waitUntil lasts (30 s). */
+async function runJob(redis: Redis, key: string, lock: Lock, service: LockService): Promise<void> {
+  let renewals = 0;
+  service.events.subscribe(({ type }) => (renewals += type === "renewed" ? 1 : 0));
+  const report = (status: string): Promise<unknown> => {
+    const heldMs = Date.now() - lock.acquiredAt.getTime();
+    return redis.set(key, JSON.stringify({ status, heldMs, ttlMs: lock.ttl, renewals }));
+  };
+  await using held = lock; // Given back however this ends.
+  for (let percent = 0; percent < 100; percent += 10) {
+    await report(`${percent} % done`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    held.assertHeld(); // Throws when it is lost: another may be at this job by now.
+  }
+  await report("ended");
+}
+
+// For operators only: an answer names the holder. The comparison takes the same time for any token.
+const isAdmin = async (token: string, { env }: Context<Env>): Promise<boolean> =>
+  env.ADMIN_TOKEN ? timingSafeEqual(env.ADMIN_TOKEN, token) : false;
+app.use("/locks/*", bearerAuth({ verifyToken: isAdmin }));
+app.get("/locks/:key", async (c) => {
+  const info = await c.var.locks.inspect(c.req.param("key"));
+  return info === null ? c.json({ held: false }, 404) : c.json({ held: true, ...info });
+});
+app.delete("/locks/:key", async (c) => {
+  const released = await c.var.locks.forceRelease(c.req.param("key"));
+  return c.json({ released }, released ? 200 : 404);
+});
+
 export default app;

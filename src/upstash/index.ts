@@ -1,1 +1,1 @@
-export { redisFromEnv, type RedisEnv } from "./redis-from-env.ts";
+export { redisFromEnv, type RedisEnv, type RedisFromEnvOptions } from "./redis-from-env.ts";

@@ -1,12 +1,14 @@
 import { Redis } from "@upstash/redis";
 import { LockConfigurationError } from "../errors.ts";
-import { show } from "../check.ts";
+import { checkInteger, show } from "../check.ts";
 
 /** Environment variables, or the bindings of a Worker; other entries do not matter. */
 export type RedisEnv = Readonly<Record<string, unknown>>;
 
-/** Longest wait for the server, in ms; the default of RedisDatabase's `requestTimeout` as well. */
-const TIMEOUT_MS = 2_000;
+export interface RedisFromEnvOptions {
+  /** Longest wait for the server, in ms: as RedisDatabase's `requestTimeout`. @default 2_000 */
+  readonly timeout?: number | undefined;
+}
 
 /** Where the credentials may stand, in this order: Upstash's own names, then Vercel KV's. */
 const NAMES = [
@@ -15,14 +17,18 @@ const NAMES = [
 ] as const;
 
 /**
- * A client of `@upstash/redis` set up for locks: each command is sent once, within 2 s, so that the
+ * A client of `@upstash/redis` set up for locks: each command is sent once, within `timeout`, so that the
  * lock decides about sending again; no guessing at JSON, no telemetry, no batching across requests.
  *
  * @param env the Worker's `env`, or by default `process.env`
  * @throws LockConfigurationError naming the variable that is missing or wrong
  * @example const database = new RedisDatabase(redisFromEnv(c.env));
  */
-export function redisFromEnv(env: RedisEnv = processEnv()): Redis {
+export function redisFromEnv(
+  env: RedisEnv = processEnv(),
+  { timeout = 2_000 }: RedisFromEnvOptions = {},
+): Redis {
+  checkInteger("timeout", timeout, 1);
   const found = NAMES.find(([url, token]) => env[url] !== undefined || env[token] !== undefined);
   const [urlName, tokenName] = found ?? NAMES[0];
   const url = checkUrl(urlName, checkPresent(urlName, env[urlName]));
@@ -31,7 +37,7 @@ export function redisFromEnv(env: RedisEnv = processEnv()): Redis {
     url,
     token,
     retry: { retries: 0 },
-    signal: () => AbortSignal.timeout(TIMEOUT_MS),
+    signal: () => AbortSignal.timeout(timeout),
     automaticDeserialization: false,
     enableAutoPipelining: false,
     enableTelemetry: false,

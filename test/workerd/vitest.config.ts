@@ -1,11 +1,26 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineProject } from "vitest/config";
+import { controlClient } from "../../dev/rest-control-client.ts";
 
 /** Everything that runs inside workerd, the runtime of Cloudflare Workers. */
 export default defineProject({
+  // The example imports the package by its name.
+  resolve: { tsconfigPaths: true },
   plugins: [
-    cloudflareTest({
-      wrangler: { configPath: "../../wrangler.toml" },
+    cloudflareTest(async ({ inject }) => {
+      const { url, controlToken } = inject("front");
+      const session = await controlClient(url, controlToken).openSession();
+      return {
+        main: "./app.ts",
+        wrangler: { configPath: "../../wrangler.toml" },
+        miniflare: {
+          bindings: {
+            UPSTASH_REDIS_REST_URL: session.url,
+            UPSTASH_REDIS_REST_TOKEN: session.token,
+            ADMIN_TOKEN: "admin-of-the-tests",
+          },
+        },
+      };
     }),
   ],
   test: {

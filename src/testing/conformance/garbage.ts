@@ -21,6 +21,8 @@ const GARBAGE: Readonly<Record<string, string>> = {
   "a record with a NaN": '{"ownerHash":"key@test/1.2.0","processHash":"test/1.2","fence":NaN}',
   "a record with a hexadecimal number":
     '{"ownerHash":"key@test/1.2.0","processHash":"test/1.2","fence":0x10}',
+  "a record with a leading zero": '{"ownerHash":"key@o/1.2.0","processHash":"o/1.2","fence":01}',
+  "a record with a bare line break": '{"ownerHash":"key@o/1.2.0\n","processHash":"o/1.2"}',
   "a record followed by more": '{"ownerHash":"key@test/1.2.0","processHash":"test/1.2"} more',
   "deeply nested JSON": "[".repeat(5_000) + "]".repeat(5_000),
 };
@@ -29,14 +31,7 @@ const GARBAGE: Readonly<Record<string, string>> = {
 const ALMOST_OWN: Readonly<Record<string, string>> = {
   "no process hash": "}",
   "a process hash of null": ',"processHash":null}',
-  "a NaN": ',"processHash":"test/1.2","fence":NaN}',
-  "a lower-case nan": ',"processHash":"test/1.2","fence":nan}',
-  "an Infinity": ',"processHash":"test/1.2","fence":Infinity}',
-  "a hexadecimal number": ',"processHash":"test/1.2","fence":0x10}',
-  "a leading zero": ',"processHash":"test/1.2","fence":01}',
-  "a plus sign": ',"processHash":"test/1.2","fence":+1}',
-  "an unfinished number": ',"processHash":"test/1.2","fence":1.}',
-  "a bare line break in a string": ',"processHash":"test/1.2","trace":"a\nb"}',
+  "a missing end": ',"processHash":"test/1.2"',
   "more behind it": ',"processHash":"test/1.2"} {}',
 };
 

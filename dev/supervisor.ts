@@ -4,9 +4,11 @@ import type { RedisProgram } from "./redis-program.ts";
 
 /**
  * The server lives exactly as long as the pipe on the shell's stdin: the kernel closes it however this process ends, SIGKILL
- * included. The shell has a process group of its own, so Ctrl-C reaches us first and we can still talk to Redis while cleaning up.
+ * included. The shell has a process group of its own, so Ctrl-C reaches us first and we can still talk to the server while cleaning up.
  */
 const SCRIPT = `
+# Who reads our output may be gone: saying that the server was killed must not end us before the cleaning up.
+trap : PIPE
 folder=$1; shift
 exec 3<&0
 sh -c 'echo "supervised $$"; exec "$@"' server "$@" </dev/null 3<&- & server=$!
@@ -16,6 +18,8 @@ while kill -0 "$server" 2>/dev/null; do wait "$server"; done
 rm -rf "$folder"
 trap : TERM
 kill 0
+rm -rf "$folder"
+kill -9 0
 `;
 
 export interface SupervisedServer {
@@ -34,7 +38,7 @@ export function supervise(
   args: readonly string[],
   folder: string,
 ): SupervisedServer {
-  const child = spawn("sh", ["-c", SCRIPT, "redis-supervisor", folder, program.file, ...args], {
+  const child = spawn("sh", ["-c", SCRIPT, "supervisor", folder, program.file, ...args], {
     detached: true,
     stdio: ["pipe", "pipe", "pipe"],
     env: program.env,
@@ -77,6 +81,6 @@ function supervisedPid(child: ChildProcess): Promise<number> {
       }
     });
     child.once("error", reject);
-    child.once("close", () => reject(new Error("the supervisor of the Redis server has ended")));
+    child.once("close", () => reject(new Error("the supervisor of the server has ended")));
   });
 }

@@ -1,0 +1,91 @@
+import { Hono } from "hono";
+import { LockService, isLockError, type Lock, type LockContext } from "../../src/index.ts";
+import { locks, withLock, type LocksVariables } from "../../src/hono/index.ts";
+import example from "../../worker/index.ts";
+import { patientDatabase, patientRedis } from "./patient-redis.ts";
+
+/** Of what a test leaves behind for another request to read. */
+const EXPIRY_S = 60;
+
+// At module level, for all requests of the isolate: allowed, as it does no I/O.
+const redis = patientRedis();
+const service = new LockService({ database: patientDatabase(redis) });
+
+/** The Worker under test: the example, and routes that do what a test asks for. */
+const test = new Hono<{ Variables: LocksVariables }>();
+test.use(locks(() => service));
+
+test.post("/slow/:key", withLock({ key: (c) => keyOf(c), ttl: 20_000 }), async (c) => {
+  try {
+    await pause(1_000);
+    return c.text("done");
+  } finally {
+    await redis.set(`finally:${keyOf(c)}`, "ran", { ex: EXPIRY_S });
+  }
+});
+
+test.post("/held/:key/:how{bound|unbound}/:ttl/:ms", async (c) => {
+  const { how, ttl, ms } = c.req.param();
+  const work = async (lock: Lock): Promise<boolean> => {
+    await pause(Number(ms));
+    return lock.isHeld();
+  };
+  const through = how === "bound" ? c.var.locks : service;
+  // Renewed long before it would end, so that a busy machine may be late.
+  const options = { ttl: Number(ttl), autoRenew: { intervalFraction: 0.2 } };
+  return c.json({ isHeld: await through.withLock(keyOf(c), work, options) });
+});
+
+test.post("/later/:key/:waitUntil{own|none}", async (c) => {
+  const lock = await c.var.locks.acquire(keyOf(c), {
+    ttl: 1_500,
+    autoRenew: { intervalFraction: 0.14 },
+  });
+  const work = async (): Promise<void> => {
+    await pause(3_500);
+    const isHeld = await lock.isHeld();
+    const report = { isHeld, isLost: lock.signal.aborted, fence: lock.fence };
+    await redis.set(`report:${keyOf(c)}`, JSON.stringify(report), { ex: EXPIRY_S });
+    await lock.release();
+  };
+  // Without a waitUntil of its own it is the lock's that keeps the request alive.
+  if (c.req.param("waitUntil") === "own") c.executionCtx.waitUntil(work());
+  else void work();
+  return c.json({ fence: lock.fence }, 202);
+});
+
+test.post(
+  "/count/:key",
+  withLock({
+    key: (c) => keyOf(c),
+    waitTimeout: 25_000,
+    retry: { initialDelay: 50, maxDelay: 1_000 },
+  }),
+  async (c) => {
+    const counter = `counter:${keyOf(c)}`;
+    const count = Number(await redis.get(counter)) + 1;
+    await redis.set(counter, count, { ex: EXPIRY_S });
+    return c.json({ count });
+  },
+);
+
+test.post("/torn/:key", async (c) => {
+  // As `const { waitUntil } = ctx` has it in a Worker; the test runner binds the context's own.
+  const { waitUntil } = Object.getPrototypeOf(c.executionCtx) as Required<LockContext>;
+  try {
+    await service.withContext({ waitUntil }).acquire(keyOf(c));
+    return c.text("acquired");
+  } catch (error) {
+    return c.text(isLockError(error, "LOCK_CONFIGURATION") ? error.message : String(error), 500);
+  }
+});
+
+function keyOf(c: { readonly req: { param(name: string): string | undefined } }): string {
+  return c.req.param("key") ?? "";
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+export default new Hono().route("/test", test).route("/", example);

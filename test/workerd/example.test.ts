@@ -1,0 +1,81 @@
+import { env } from "cloudflare:workers";
+import { afterAll, describe, expect, it, vi } from "vitest";
+import example from "../../worker/index.ts";
+import { call, command, json } from "./worker-under-test.ts";
+
+const id = crypto.randomUUID();
+const asAdmin = { headers: { authorization: `Bearer ${env.ADMIN_TOKEN}` } };
+
+afterAll(async () => {
+  await command("DEL", `order:${id}`, `charges:${id}`, `stock:${id}`, `job:${id}`);
+});
+
+it("an order is charged once, whether it is paid several times at once or again later", async () => {
+  const path = `/orders/${id}/pay`;
+  const answers = await Promise.all(Array.from({ length: 5 }, () => call("POST", path)));
+  const refused = answers.find(({ status }) => status === 409);
+  expect(refused?.headers.get("content-type")).toBe("application/problem+json");
+  expect(Number(refused?.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+  const bodies = await Promise.all(answers.map(json));
+  expect(bodies.filter(({ status }) => status === "paid")).toHaveLength(1);
+  expect(await json(await call("POST", path))).toMatchObject({ status: "already paid", charge: 1 });
+  expect(await command("GET", `charges:${id}`)).toBe("1");
+});
+
+it("a guarded stock loses no update", async () => {
+  await call("PUT", `/stock/${id}`, { body: "10" });
+  const takes = Array.from({ length: 10 }, () => call("POST", `/stock/${id}/take`));
+  expect((await Promise.all(takes)).map(({ status }) => status)).toEqual(takes.map(() => 200));
+  expect(await json(await call("GET", `/stock/${id}`))).toEqual({ left: 0 });
+});
+
+it("a job answers first, and works on under its lock until it has ended", async () => {
+  expect((await call("GET", `/jobs/${id}`)).status).toBe(404);
+  expect((await call("POST", `/jobs/${id}`)).status).toBe(202);
+  expect((await call("POST", `/jobs/${id}`)).status, "one is running").toBe(409);
+  const job = await vi.waitFor(
+    async () => {
+      const body = await json(await call("GET", `/jobs/${id}`));
+      expect(body["status"]).toBe("ended");
+      return body;
+    },
+    { timeout: 25_000, interval: 250 },
+  );
+  expect(job["heldMs"]).toBeGreaterThan(3 * Number(job["ttlMs"]));
+  expect(job["renewals"]).toBeGreaterThanOrEqual(3);
+  await vi.waitFor(async () => expect(await command("EXISTS", `lock:job:${id}`)).toBe(0), 5_000);
+});
+
+describe("the administration", () => {
+  const key = `order:${crypto.randomUUID()}`;
+
+  it("shows a lock to who knows the token, and takes it away", async () => {
+    expect((await call("GET", `/locks/${key}`, asAdmin)).status, "free").toBe(404);
+    const record = { ownerHash: `${key}@other/1.1.0`, processHash: "other/1.1", fence: 7 };
+    await command("SET", `lock:${key}`, JSON.stringify(record), "PX", 20_000);
+    const seen = await json(await call("GET", `/locks/${key}`, asAdmin));
+    expect(seen).toMatchObject({ held: true, holder: record.ownerHash, fence: 7 });
+    expect(seen["remainingMs"]).toBeGreaterThan(1_000);
+    const taken = await call("DELETE", `/locks/${key}`, asAdmin);
+    expect([taken.status, await json(taken)]).toEqual([200, { released: true }]);
+    expect(await command("EXISTS", `lock:${key}`)).toBe(0);
+    expect((await call("DELETE", `/locks/${key}`, asAdmin)).status).toBe(404);
+  });
+
+  it.each(["GET", "DELETE"])("refuses %s without the right token", async (method) => {
+    expect((await call(method, `/locks/${key}`)).status).toBe(401);
+    const headers = { authorization: `Bearer ${env.ADMIN_TOKEN}x` };
+    expect((await call(method, `/locks/${key}`, { headers })).status).toBe(401);
+  });
+
+  it.each([undefined, ""])("refuses everybody when ADMIN_TOKEN is %j", async (ADMIN_TOKEN) => {
+    const bindings = { ...env, ADMIN_TOKEN };
+    const answers = ["Bearer undefined", "Bearer ", asAdmin.headers.authorization].map(
+      async (authorization) => {
+        const init = { headers: { authorization } };
+        return (await example.request(`/locks/${key}`, init, bindings)).status;
+      },
+    );
+    for (const status of await Promise.all(answers)) expect([400, 401]).toContain(status);
+  });
+});

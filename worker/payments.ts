@@ -1,0 +1,36 @@
+import type { Redis } from "@upstash/redis";
+
+type Payment = { readonly charge: number; readonly paidAt: string };
+
+export async function paymentOf(redis: Redis, order: string): Promise<Payment | null> {
+  const payment = await redis.hget<string>(`order:${order}`, "payment");
+  return payment === null ? null : (JSON.parse(payment) as Payment);
+}
+
+/**
+ * Stands for a payment provider. Give a real one the order as its idempotency key: a Worker may die
+ * after it has charged and before it has recorded that.
+ */
+export async function charge(redis: Redis, order: string, signal: AbortSignal): Promise<Payment> {
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  signal.throwIfAborted();
+  return { charge: await redis.incr(`charges:${order}`), paidAt: new Date().toISOString() };
+}
+
+/** KEYS: order. ARGV: fence, payment. Returns 1, or 0 when a newer fence has written before. */
+const RECORD = `
+local newest = tonumber(redis.call("HGET", KEYS[1], "fence"))
+if newest and newest >= tonumber(ARGV[1]) then return 0 end
+redis.call("HSET", KEYS[1], "fence", ARGV[1], "payment", ARGV[2])
+return 1`;
+
+/** False if refused: a Worker paused past its TTL believes in its lock, but its fence is old. */
+export async function recordPayment(
+  redis: Redis,
+  order: string,
+  payment: Payment,
+  fence = 0,
+): Promise<boolean> {
+  const args = [String(fence), JSON.stringify(payment)];
+  return Number(await redis.eval(RECORD, [`order:${order}`], args)) === 1;
+}
