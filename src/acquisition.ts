@@ -8,8 +8,8 @@ import {
 } from "./lock-data.ts";
 import { DatabaseError, failureOf } from "./errors.ts";
 import { GivingBack } from "./give-back.ts";
-import { formatOwnerHash } from "./key.ts";
-import type { LeaseContext } from "./lease.ts";
+import { formatOwnerHash } from "./owner-hash.ts";
+import type { LeaseContext } from "./lease-context.ts";
 import { LockStatus } from "./lock-status.ts";
 import { elapsed, type Instant } from "./runtime.ts";
 import { Validity } from "./validity.ts";

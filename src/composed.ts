@@ -28,9 +28,6 @@ type Primitives = Pick<
   | "createProcessData"
 >;
 
-/** Liveness that is no longer needed, where it cannot be deleted. */
-const END_MS = 1;
-
 export async function acquireByPrimitives(
   database: Primitives,
   { claims, ttlMs, livenessMs, suspects }: AcquireRequest,
@@ -87,9 +84,8 @@ export async function releaseByPrimitives(
   { claims }: ReleaseRequest,
 ): Promise<ReleaseOutcome> {
   const { key, lockData } = onlyClaim(claims);
-  const deleted = await deleteByOwner(database, key, lockData.ownerHash);
-  await endLiveness(database, lockData.processHash);
-  return deleted;
+  // Its liveness cannot be deleted, and ends by itself.
+  return deleteByOwner(database, key, lockData.ownerHash);
 }
 
 export async function inspectByPrimitives(
@@ -124,13 +120,6 @@ export async function deleteByOwner(
     retriable: true,
     cause: deleted.retriableError,
   });
-}
-
-/** Nobody waits for its end: what goes wrong here ends with its TTL. */
-async function endLiveness(database: Primitives, processHash: string): Promise<void> {
-  await database
-    .saveProcessData(processHash, database.createProcessData(), END_MS)
-    .catch(() => undefined);
 }
 
 function onlyClaim([claim, ...others]: readonly Claim[]): Claim {

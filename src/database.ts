@@ -6,7 +6,13 @@ import {
   releaseByPrimitives,
   renewByPrimitives,
 } from "./composed.ts";
-import { DatabaseError, LockConfigurationError, isLockError, type LockError } from "./errors.ts";
+import {
+  DatabaseError,
+  LockConfigurationError,
+  failureOf,
+  isLockError,
+  type LockError,
+} from "./errors.ts";
 import { Events } from "./events.ts";
 import type {
   AcquireOutcome,
@@ -59,7 +65,7 @@ export interface Capabilities {
  * `DatabaseError`.
  */
 export abstract class Database {
-  /** Recoverable errors. */
+  /** Errors that may pass: no answer, or "not now". They are thrown to whoever asked as well. */
   readonly errors: Events<unknown> = new Events<unknown>();
   readonly requestTimeout: number;
   protected readonly runtime: Runtime;
@@ -104,7 +110,7 @@ export abstract class Database {
   abstract tryDelete(key: string, onlyIfOwnerHashEq: string): Promise<DeleteOutcome>;
   /** Reads a process's liveness; null when it is dead. */
   abstract readProcessData(processHash: string): Promise<ProcessData | null>;
-  /** Reports a process alive for `ttlMs`. */
+  /** Reports a process alive for `ttlMs`. Never shortens the time it has left. */
   abstract saveProcessData(
     processHash: string,
     processData: ProcessData,
@@ -157,14 +163,22 @@ export abstract class Database {
       case "done":
         return outcome.value;
       case "failed":
-        throw failure(operation, outcome.error);
+        throw this.report(failure(operation, outcome.error));
       case "late":
       case "aborted":
-        throw new DatabaseError(
-          `The database gave no answer to "${operation}" within ${this.requestTimeout} ms`,
-          { applied: "unknown", retriable: true },
+        throw this.report(
+          new DatabaseError(
+            `The database gave no answer to "${operation}" within ${this.requestTimeout} ms`,
+            { applied: "unknown", retriable: true },
+          ),
         );
     }
+  }
+
+  /** Tells `errors` of an error that may pass. */
+  protected report(error: LockError): LockError {
+    if (failureOf(error).retriable) this.errors.emit(error);
+    return error;
   }
 
   createLockData(owner: {

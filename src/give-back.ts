@@ -3,17 +3,16 @@ import type { Database } from "./database.ts";
 import type { ReleaseOutcome, ReleaseRequest } from "./lock-data.ts";
 import { LockReleaseUnknownError, failureOf } from "./errors.ts";
 import { Events } from "./events.ts";
-import type { LockEvent } from "./lock-events.ts";
-import { elapsed, type Runtime } from "./runtime.ts";
+import type { LeaseContext } from "./lease-context.ts";
+import { elapsed } from "./runtime.ts";
 
 /** `EXPIRED`: no answer came, but the time has passed after which Redis has forgotten the lock. */
 export type GiveBackOutcome = ReleaseOutcome | { readonly status: "EXPIRED" };
 
-interface Context {
+/** What a release needs: of the database nothing but its release. */
+type Context = Pick<LeaseContext, "runtime" | "emit"> & {
   readonly database: Pick<Database, "release" | "requestTimeout">;
-  readonly runtime: Runtime;
-  readonly emit: (event: LockEvent) => void;
-}
+};
 
 /**
  * A release under way. It goes on, whoever waits for it, until it is confirmed, refused for good,

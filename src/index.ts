@@ -49,9 +49,9 @@ export type {
   LockerAcquireOutcome,
   LockerReleaseOutcome,
   LockerRunOutcome,
-  OwnerHashOutcome,
 } from "./locker-outcomes.ts";
 export { Locker, type LockerError } from "./locker.ts";
+export type { OwnerHashOutcome } from "./owner-hash.ts";
 export type { RedisClient } from "./redis/redis-client.ts";
 export { RedisDatabase } from "./redis/redis-database.ts";
 export type { RedisDatabaseOptions } from "./redis/redis-primitives.ts";

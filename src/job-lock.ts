@@ -16,6 +16,7 @@ export function heartbeaterOf(
     if (holding.lost !== undefined) throw holding.lost;
   };
   const ask = async (ttlMs: number, livenessMs: number): Promise<void> => {
+    assertHeld();
     try {
       await lease.prolong(holding, { ttlMs, livenessMs });
     } catch (error) {

@@ -68,14 +68,3 @@ function checkText(option: string, value: unknown, min: number, max: number): st
 function isWellFormed(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);
 }
-
-/** The key and process in an owner hash, ours or distributed-locker's; null when it is none. */
-export function parseOwnerHash(ownerHash: string): { key: string; processHash: string } | null {
-  const [, key, processHash] = /^(.+)@([^/@]+\/\d+\.\d+)\.\d+(?:#.*)?$/s.exec(ownerHash) ?? [];
-  return key === undefined || processHash === undefined ? null : { key, processHash };
-}
-
-/** Names one holder of one key, in the format of distributed-locker: `key@process.seq#trace`. */
-export function formatOwnerHash(key: string, processHash: string, trace?: string): string {
-  return `${key}@${processHash}.0${trace === undefined ? "" : `#${trace}`}`;
-}

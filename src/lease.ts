@@ -1,22 +1,12 @@
-import type { Database } from "./database.ts";
 import { LockConfigurationError, failureOf } from "./errors.ts";
 import { GivingBack, type GiveBackOutcome } from "./give-back.ts";
 import { Holding, type HoldingOptions, type Span } from "./holding.ts";
-import type { LockEvent } from "./lock-events.ts";
+import type { LeaseContext } from "./lease-context.ts";
 import { Renewals } from "./renewals.ts";
-import type { Instant, Runtime } from "./runtime.ts";
+import type { Instant } from "./runtime.ts";
 
 /** Sends a caller of release or extend waits for. */
 export const CALLER_SENDS = 2;
-
-export interface LeaseContext {
-  readonly database: Database;
-  readonly runtime: Runtime;
-  readonly waitUntil: ((promise: Promise<unknown>) => void) | undefined;
-  /** Goes in front of the user's keys; errors and events name keys without it. */
-  readonly keyPrefix: string;
-  readonly emit: (event: LockEvent) => void;
-}
 
 /**
  * The locks one request holds. It renews them, all in one command, for as long as the platform lets
@@ -96,8 +86,9 @@ export class Lease {
     return givingBack.outcomeWithin(CALLER_SENDS);
   }
 
-  /** Stops renewing and watching a holding: it ends with its TTL. */
-  abandon(holding: Holding): void {
+  /** Lets go of a holding without a release: it is believed in no more, and ends with its TTL. */
+  abandon(holding: Holding, why: string): void {
+    holding.lose(why);
     this.#held.get(holding)?.abort();
     this.#held.delete(holding);
     this.stopRenewing(holding);

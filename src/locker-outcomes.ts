@@ -1,6 +1,6 @@
 import type { GiveBackOutcome } from "./give-back.ts";
 import type { LockData, UpdateOutcome } from "./lock-data.ts";
-import { LockStatus, type OwnerHashStatus } from "./lock-status.ts";
+import { LockStatus } from "./lock-status.ts";
 
 /** Extends a lock and tells whether it is still held. */
 export type Extend = () => Promise<UpdateOutcome>;
@@ -23,22 +23,6 @@ export type LockerRunOutcome<T> =
       readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK;
       readonly lockData: LockData;
       readonly result?: never;
-    };
-
-export type OwnerHashOutcome =
-  | {
-      readonly status:
-        | OwnerHashStatus.RUNNING
-        | OwnerHashStatus.SOMEONE_ELSE_HOLDS_LOCK
-        | OwnerHashStatus.NO_RUNNING_PROCESS;
-      readonly lockData: LockData;
-      readonly key: string;
-    }
-  | { readonly status: OwnerHashStatus.NO_KEY; readonly lockData: null; readonly key: string }
-  | {
-      readonly status: OwnerHashStatus.MALFORMED_OWNER_HASH;
-      readonly lockData: null;
-      readonly key: null;
     };
 
 export type LockerReleaseOutcome =

@@ -7,12 +7,12 @@ import { Events } from "./events.ts";
 import { GivingBack } from "./give-back.ts";
 import type { Heartbeater } from "./heartbeater.ts";
 import { extendOf, heartbeaterOf } from "./job-lock.ts";
-import { checkKey, parseOwnerHash } from "./key.ts";
+import { checkKey } from "./key.ts";
 import { CALLER_SENDS, Lease } from "./lease.ts";
 import type { LockData } from "./lock-data.ts";
 import type { LockEvent } from "./lock-events.ts";
 import { checkServiceOptions, type Settings } from "./lock-options.ts";
-import { LockStatus, OwnerHashStatus } from "./lock-status.ts";
+import { LockStatus } from "./lock-status.ts";
 import { Lock, concludeWork } from "./lock.ts";
 import {
   checkLockerOptions,
@@ -26,8 +26,8 @@ import {
   type LockerAcquireOutcome,
   type LockerReleaseOutcome,
   type LockerRunOutcome,
-  type OwnerHashOutcome,
 } from "./locker-outcomes.ts";
+import { readOwnerHashStatus, type OwnerHashOutcome } from "./owner-hash.ts";
 import { elapsed } from "./runtime.ts";
 
 /** What goes wrong, and passes. */
@@ -60,7 +60,7 @@ export class Locker {
   /** What this instance holds, by owner hash. */
   readonly #held: Map<string, Acquired> = new Map();
   #settings: Settings | undefined;
-  #stopListening = (): void => {};
+  #loading: Promise<Database> | undefined;
   #isTerminated = false;
 
   /** @throws LockConfigurationError naming the option */
@@ -164,26 +164,16 @@ export class Locker {
 
   /** Whether the very holder with this owner hash is at work. For people: a moment later it may be otherwise. */
   async readOwnerHashStatus(ownerHash: string): Promise<OwnerHashOutcome> {
-    const parsed = parseOwnerHash(ownerHash);
-    if (parsed === null) {
-      return { status: OwnerHashStatus.MALFORMED_OWNER_HASH, lockData: null, key: null };
-    }
-    const { key } = parsed;
     const { database } = await this.#ready();
-    const lockData = await database.readLockData(key);
-    if (lockData === null) return { status: OwnerHashStatus.NO_KEY, lockData, key };
-    const isAlive = (await database.readProcessData(lockData.processHash)) !== null;
-    if (!isAlive) return { status: OwnerHashStatus.NO_RUNNING_PROCESS, lockData, key };
-    const isOwn = lockData.ownerHash === ownerHash;
-    const status = isOwn ? OwnerHashStatus.RUNNING : OwnerHashStatus.SOMEONE_ELSE_HOLDS_LOCK;
-    return { status, lockData, key };
+    return readOwnerHashStatus(database, ownerHash);
   }
 
   /** Ends this instance: what it still holds is reported alive no more, and free to take soon. */
   async terminate(): Promise<void> {
     this.#isTerminated = true;
-    this.#stopListening();
-    for (const { holding, lease } of this.#held.values()) lease.abandon(holding);
+    for (const { holding, lease } of this.#held.values()) {
+      lease.abandon(holding, "its Locker was terminated");
+    }
     this.#held.clear();
   }
 
@@ -241,14 +231,20 @@ export class Locker {
     this.#assertUsable();
     if (this.#settings !== undefined) return this.#settings;
     const { database } = this.#options;
-    return this.#use(isDatabase(database) ? database : await Database.load(database));
+    this.#loading ??= isDatabase(database) ? Promise.resolve(database) : Database.load(database);
+    try {
+      const loaded = await this.#loading;
+      this.#assertUsable();
+      return this.#settings ?? this.#use(loaded);
+    } catch (error) {
+      // The next use tries again.
+      this.#loading = undefined;
+      throw error;
+    }
   }
 
   #use(database: Database): Settings {
     const { runtime, waitUntil, lockTtlMs } = this.#options;
-    this.#stopListening = database.errors.subscribe((error) =>
-      this.errors.emit({ type: "locker", error }),
-    );
     const ttls = { maxTtl: MAX_MS, defaultTtl: lockTtlMs };
     this.#settings = checkServiceOptions({ database, runtime, waitUntil, ...ttls });
     return this.#settings;

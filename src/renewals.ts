@@ -1,7 +1,7 @@
 import { MIN_RENEWAL_GAP_MS } from "./auto-renew.ts";
 import { RESEND_PAUSES, backoffDelay } from "./backoff.ts";
 import type { Holding, Span } from "./holding.ts";
-import type { LeaseContext } from "./lease.ts";
+import type { LeaseContext } from "./lease-context.ts";
 import { elapsed, type Instant } from "./runtime.ts";
 import { bounded } from "./wait.ts";
 

@@ -134,7 +134,7 @@ export abstract class RedisPrimitives extends Database {
   ): Promise<Reply> {
     const sent = Promise.resolve().then(() => this.#redis.eval(this.#shebang + script, keys, args));
     const reply = decodeReply(await this.bounded(operation, sent, databaseFailure));
-    if (reply === undefined) throw unreadableReply(operation);
+    if (reply === undefined) throw this.report(unreadableReply(operation));
     return reply;
   }
 

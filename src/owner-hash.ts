@@ -1,0 +1,49 @@
+import type { Database } from "./database.ts";
+import type { LockData } from "./lock-data.ts";
+import { OwnerHashStatus } from "./lock-status.ts";
+
+export type OwnerHashOutcome =
+  | {
+      readonly status:
+        | OwnerHashStatus.RUNNING
+        | OwnerHashStatus.SOMEONE_ELSE_HOLDS_LOCK
+        | OwnerHashStatus.NO_RUNNING_PROCESS;
+      readonly lockData: LockData;
+      readonly key: string;
+    }
+  | { readonly status: OwnerHashStatus.NO_KEY; readonly lockData: null; readonly key: string }
+  | {
+      readonly status: OwnerHashStatus.MALFORMED_OWNER_HASH;
+      readonly lockData: null;
+      readonly key: null;
+    };
+
+/** Whether the very holder with this owner hash is at work. */
+export async function readOwnerHashStatus(
+  database: Pick<Database, "readLockData" | "readProcessData">,
+  ownerHash: string,
+): Promise<OwnerHashOutcome> {
+  const parsed = parseOwnerHash(ownerHash);
+  if (parsed === null) {
+    return { status: OwnerHashStatus.MALFORMED_OWNER_HASH, lockData: null, key: null };
+  }
+  const { key } = parsed;
+  const lockData = await database.readLockData(key);
+  if (lockData === null) return { status: OwnerHashStatus.NO_KEY, lockData, key };
+  const isAlive = (await database.readProcessData(lockData.processHash)) !== null;
+  if (!isAlive) return { status: OwnerHashStatus.NO_RUNNING_PROCESS, lockData, key };
+  const isOwn = lockData.ownerHash === ownerHash;
+  const status = isOwn ? OwnerHashStatus.RUNNING : OwnerHashStatus.SOMEONE_ELSE_HOLDS_LOCK;
+  return { status, lockData, key };
+}
+
+/** The key and process in an owner hash, ours or distributed-locker's; null when it is none. */
+export function parseOwnerHash(ownerHash: string): { key: string; processHash: string } | null {
+  const [, key, processHash] = /^(.+)@([^/@]+\/\d+\.\d+)\.\d+(?:#.*)?$/s.exec(ownerHash) ?? [];
+  return key === undefined || processHash === undefined ? null : { key, processHash };
+}
+
+/** Names one holder of one key, in the format of distributed-locker: `key@process.seq#trace`. */
+export function formatOwnerHash(key: string, processHash: string, trace?: string): string {
+  return `${key}@${processHash}.0${trace === undefined ? "" : `#${trace}`}`;
+}
