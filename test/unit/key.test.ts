@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { LockConfigurationError } from "../../src/errors.ts";
-import { checkKey, checkKeyPrefix, checkKeys, checkTrace, formatOwnerHash } from "../../src/key.ts";
+import { checkKey, checkKeyPrefix, checkKeys, checkTrace } from "../../src/key.ts";
+import { formatOwnerHash } from "../../src/owner-hash.ts";
 
 const LONE = "\ud800";
 

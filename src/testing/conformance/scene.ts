@@ -7,7 +7,7 @@ import type {
   RenewOutcome,
   Suspect,
 } from "../../lock-data.ts";
-import { formatOwnerHash } from "../../key.ts";
+import { formatOwnerHash } from "../../owner-hash.ts";
 import { systemRuntime } from "../../runtime.ts";
 import type { RawStorage, StoredName } from "./raw-storage.ts";
 import { between, same } from "./verify.ts";

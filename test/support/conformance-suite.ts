@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import { conformanceCases, type ConformanceBackend } from "../../src/testing/index.ts";
+
+export interface ExpectedOfSuite {
+  readonly backend: () => Promise<ConformanceBackend>;
+  /** Only cases whose names begin so. */
+  readonly only?: string;
+  /** Why cases may be skipped; each must be met. */
+  readonly lacks?: readonly string[];
+}
+
+/** The published suite as tests of vitest, with what the backend lacks as visible skips. */
+export function describeConformance(name: string, options: ExpectedOfSuite): void {
+  const { backend, only = "", lacks = [] } = options;
+  const reasons = new Set<string>();
+  describe(name, () => {
+    for (const { name: guarantee, run } of conformanceCases(backend)) {
+      if (!guarantee.startsWith(only)) continue;
+      it(guarantee, async (context) => {
+        const result = await run();
+        if (result === "passed") return;
+        reasons.add(result.skipped);
+        context.skip(result.skipped);
+      });
+    }
+
+    it("skips cases only for what it is known to lack", () => {
+      const known = [...reasons].map(
+        (reason) => lacks.find((lack) => reason.includes(lack)) ?? reason,
+      );
+      expect(known.toSorted()).toEqual([...lacks].toSorted());
+    });
+  });
+}
