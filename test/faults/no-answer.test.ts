@@ -158,7 +158,13 @@ it("R11 no error of a lost command tells the command, its owner hash or the toke
   for (const answer of await Promise.allSettled(asked)) {
     const told = answer.status === "rejected" ? tellAll(answer.reason) : "";
     expect(told).toContain("something went wrong");
-    for (const secret of [rest.session.token, rest.prefix, "redis.call", "leasehold/"]) {
+    for (const secret of [
+      rest.session.token,
+      rest.prefix,
+      "redis.call",
+      "leasehold:acquire",
+      lock.token,
+    ]) {
       expect(told).not.toContain(secret);
     }
   }
