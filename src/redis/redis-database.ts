@@ -14,7 +14,8 @@ import { LockConfigurationError } from "../errors.ts";
 import { LockStatus } from "../lock-status.ts";
 import { unreadableReply } from "./failure.ts";
 import { RedisPrimitives, decodeDelete } from "./redis-primitives.ts";
-import { decodeInteger, decodeLockData, decodeRemaining } from "./reply.ts";
+import { decodeInteger, decodeLockData } from "../lock-record.ts";
+import { decodeRemaining } from "./reply.ts";
 import * as scripts from "./scripts.ts";
 
 /** The largest first fence: room for 2⁵² acquisitions before doubles round. */

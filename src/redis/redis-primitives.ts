@@ -13,7 +13,8 @@ import { LockStatus } from "../lock-status.ts";
 import { databaseFailure, unreadableReply } from "./failure.ts";
 import * as scripts from "./primitive-scripts.ts";
 import type { RedisClient } from "./redis-client.ts";
-import { decodeLockData, decodeProcessData, decodeReply, type Reply } from "./reply.ts";
+import { decodeLockData, decodeProcessData } from "../lock-record.ts";
+import { decodeReply, type Reply } from "./reply.ts";
 
 /** Options of {@link RedisDatabase}; times in ms. */
 export interface RedisDatabaseOptions extends DatabaseOptions {

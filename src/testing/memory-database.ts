@@ -14,7 +14,7 @@ import {
   type Suspect,
 } from "../lock-data.ts";
 import { LockStatus } from "../lock-status.ts";
-import { decodeInteger } from "../redis/reply.ts";
+import { decodeInteger } from "../lock-record.ts";
 import {
   MemoryPrimitives,
   NOT_THERE,

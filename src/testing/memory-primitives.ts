@@ -9,7 +9,7 @@ import type {
   UpdateOutcome,
 } from "../lock-data.ts";
 import { LockStatus } from "../lock-status.ts";
-import { decodeLockData, decodeProcessData } from "../redis/reply.ts";
+import { decodeLockData, decodeProcessData } from "../lock-record.ts";
 import { systemRuntime } from "../runtime.ts";
 import { MemoryStore } from "./memory-store.ts";
 

@@ -1,0 +1,20 @@
+import { describeConformance } from "../support/conformance-suite.ts";
+import { useOwnRedis } from "../support/database-own-redis.ts";
+import { redisStorage } from "../support/redis-storage.ts";
+
+const redis = useOwnRedis();
+
+describeConformance("RedisDatabase on a Redis that can be filled up", {
+  only: "R5",
+  backend: async () => {
+    const { database, prefix, command } = redis.open();
+    return {
+      database,
+      storage: redisStorage(prefix, command),
+      setFull: async (isFull) => {
+        // Less than Redis needs by itself: whatever needs room is refused.
+        await command("CONFIG", "SET", "maxmemory", isFull ? 1 : 0);
+      },
+    };
+  },
+});

@@ -1,0 +1,19 @@
+import { describeConformance } from "../support/conformance-suite.ts";
+import { redisStorage } from "../support/redis-storage.ts";
+import { useRest } from "../support/rest.ts";
+
+const rests = useRest();
+
+describeConformance("RedisDatabase", {
+  backend: async () => {
+    const rest = rests.open();
+    const storage = redisStorage(rest.prefix, (...command) => rest.command(...command));
+    return {
+      database: rest.database(),
+      storage,
+      close: () => storage.clear(),
+    };
+  },
+  // Filling up a Redis would disturb the other files: see redis-full.test.ts.
+  lacks: ["cannot be filled up"],
+});
