@@ -149,7 +149,7 @@ export class Locker {
    */
   async release(key: string, lockData: LockData): Promise<LockerReleaseOutcome> {
     const acquired = this.#held.get(lockData.ownerHash);
-    if (acquired === undefined) return this.#releaseOf(checkKey(key), lockData);
+    if (acquired?.holding.key !== key) return this.#releaseOf(checkKey(key), lockData);
     const outcome = await acquired.lease.release(acquired.holding);
     this.#held.delete(lockData.ownerHash);
     return releaseOutcome(outcome);

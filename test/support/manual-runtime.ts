@@ -1,75 +1,38 @@
-import { setImmediate as turn } from "node:timers/promises";
-import type { Instant, Runtime } from "../../src/index.ts";
+import { randomInt } from "node:crypto";
+import { ManualRuntime as PublishedRuntime } from "../../src/testing/index.ts";
 
-interface Sleeper {
-  readonly ms: number;
-  readonly due: number;
-  readonly wake: () => void;
-}
-
-/** A Runtime that never sleeps: both of its clocks stand still until the test moves them. */
-export class ManualRuntime implements Runtime {
-  wall: number = Date.now();
-  monotonic = 1_000;
+/** The published manual runtime, with dials for what a test turns in mid-flight. */
+export class ManualRuntime extends PublishedRuntime {
   /** What `random()` says: 0 gives each pause its full length. */
   chance = 0;
-  readonly #sleepers = new Set<Sleeper>();
-  #tokens = 0n;
 
-  now(): Instant {
-    return { wall: this.wall, monotonic: this.monotonic };
+  constructor() {
+    // Tokens unlike any other run's: tests share one Redis, and tombstones of runs before.
+    super({ seed: randomInt(2 ** 32), wall: Date.now() });
   }
 
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal?.aborted) {
-        resolve();
-        return;
-      }
-      const wake = (): void => {
-        this.#sleepers.delete(sleeper);
-        signal?.removeEventListener("abort", wake);
-        resolve();
-      };
-      const sleeper = { ms, due: this.monotonic + ms, wake };
-      this.#sleepers.add(sleeper);
-      signal?.addEventListener("abort", wake);
-    });
-  }
-
-  random(): number {
+  override random(): number {
     return this.chance;
   }
 
-  /** Unlike any other run's: tests share one Redis. */
-  token(): string {
-    this.#tokens += 1n;
-    return `${crypto.getRandomValues(new BigUint64Array(1)).join()}.${this.#tokens}`;
+  get wall(): number {
+    return this.now().wall;
   }
 
-  /** How long those who sleep now had asked to sleep, in ms, shortest first. */
-  get sleeping(): number[] {
-    return Array.from(this.#sleepers, ({ ms }) => ms).toSorted((one, other) => one - other);
+  set wall(ms: number) {
+    this.jump({ wall: ms - this.wall });
   }
 
-  /** Moves both clocks on, and wakes on the way everyone whose time has come. */
-  async advance(ms: number): Promise<void> {
-    const end = this.monotonic + ms;
-    await turn();
-    for (;;) {
-      const [next] = [...this.#sleepers].toSorted((one, other) => one.due - other.due);
-      if (next === undefined || next.due > end) break;
-      this.#move(Math.max(next.due, this.monotonic));
-      next.wake();
-      // What was woken runs, and may lie down again, before the next one wakes.
-      await turn();
-    }
-    this.#move(end);
-    await turn();
+  get monotonic(): number {
+    return this.now().monotonic;
   }
 
-  #move(monotonic: number): void {
-    this.wall += monotonic - this.monotonic;
-    this.monotonic = monotonic;
+  set monotonic(ms: number) {
+    this.jump({ monotonic: ms - this.monotonic });
+  }
+
+  /** How long those who sleep now have left, in ms, shortest first. */
+  get sleeping(): readonly number[] {
+    return this.pendingSleeps;
   }
 }
