@@ -91,7 +91,7 @@ export class Acquisition {
         return { status: "error", error: undefined, why: "its deadline leaves no time for it" };
       }
       const since = runtime.now();
-      const claims = this.#claims(ask.livenessMs);
+      const claims = this.#claims(ask);
       const sent = await this.#send(claims, ask, limits);
       if (sent.ended === "aborted") return { status: "aborted" };
       if (sent.ended === "failed" || sent.ended === "late") {
@@ -124,7 +124,7 @@ export class Acquisition {
   abandon(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    const request = { claims: this.#claims(0), fence: undefined };
+    const request = { claims: this.#claims(), fence: undefined };
     const givingBack = new GivingBack(this.#context, this.#keys, request, this.#longestMs);
     this.#cleanups.push(givingBack.ended);
   }
@@ -212,12 +212,18 @@ export class Acquisition {
     return true;
   }
 
-  #claims(livenessMs: number): readonly [Claim, ...Claim[]] {
+  /**
+   * As they are to be stored. A record tells its liveness only where it lasts as long as the lock: one
+   * whose lock can outlive its holder is to be suspected until its last moment.
+   */
+  #claims(ask?: Ask): readonly [Claim, ...Claim[]] {
+    const liveness =
+      ask !== undefined && ask.livenessMs >= ask.ttlMs ? { livenessMs: ask.livenessMs } : {};
     const claim = (name: string): Claim => {
       const key = this.#context.keyPrefix + name;
       const ownerHash = formatOwnerHash(key, this.#processHash, this.#trace);
       const owner = { ownerHash, processHash: this.#processHash, trace: this.#trace };
-      return { key, lockData: { ...this.#context.database.createLockData(owner), livenessMs } };
+      return { key, lockData: { ...this.#context.database.createLockData(owner), ...liveness } };
     };
     const [first, ...rest] = this.#keys;
     return [claim(first), ...rest.map(claim)];

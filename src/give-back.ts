@@ -4,7 +4,7 @@ import type { ReleaseOutcome, ReleaseRequest } from "./lock-data.ts";
 import { LockReleaseUnknownError, failureOf } from "./errors.ts";
 import { Events } from "./events.ts";
 import type { LeaseContext } from "./lease-context.ts";
-import { elapsed } from "./runtime.ts";
+import { surelyElapsed } from "./runtime.ts";
 
 /** `EXPIRED`: no answer came, but the time has passed after which Redis has forgotten the lock. */
 export type GiveBackOutcome = ReleaseOutcome | { readonly status: "EXPIRED" };
@@ -73,7 +73,7 @@ export class GivingBack {
         this.#failures.emit(error);
         if (!failureOf(error).retriable) return undefined;
       }
-      const leftMs = forgottenMs - elapsed(started, runtime.now());
+      const leftMs = forgottenMs - surelyElapsed(started, runtime.now());
       if (leftMs <= 0) return { status: "EXPIRED" };
       const pauseMs = backoffDelay(RESEND_PAUSES, sends - 1, runtime);
       await runtime.sleep(Math.min(leftMs, pauseMs));

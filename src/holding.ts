@@ -45,14 +45,12 @@ export class Holding {
   readonly #runtime: Runtime;
   readonly #lost: AbortController = new AbortController();
   readonly #onLost: (error: LockLostError) => void;
-  #recordLivenessMs: number;
   #isReleasing = false;
 
   constructor(options: HoldingOptions, runtime: Runtime, onLost: (error: LockLostError) => void) {
     this.#options = options;
     this.#runtime = runtime;
     this.#onLost = onLost;
-    this.#recordLivenessMs = options.livenessMs;
     this.longestMs = Math.max(options.ttlMs, options.livenessMs);
     this.validity = new Validity(options.since, options.ttlMs, options.livenessMs);
     this.isRenewing = options.renewal.enabled;
@@ -120,12 +118,13 @@ export class Holding {
   /** Its claims as they are to be stored when `span` is asked for. */
   renewRequests(span: Span, now: Instant): readonly RenewRequest[] {
     this.longestMs = Math.max(this.longestMs, span.ttlMs, span.livenessMs);
-    this.#recordLivenessMs = Math.max(this.#recordLivenessMs, span.livenessMs);
     const extendedAt = new Date(now.wall).toISOString();
-    const livenessMs = this.#recordLivenessMs;
+    // Where the record tells how long its liveness lasts, that grows with it.
+    const isTold = this.#options.claims[0].lockData.livenessMs !== undefined;
+    const liveness = isTold ? { livenessMs: this.longestMs } : {};
     return this.claims.map(({ key, lockData }) => ({
       key,
-      lockData: { ...lockData, extendedAt, livenessMs },
+      lockData: { ...lockData, extendedAt, ...liveness },
       ...span,
     }));
   }

@@ -3,7 +3,7 @@ import { GivingBack, type GiveBackOutcome } from "./give-back.ts";
 import { Holding, type HoldingOptions, type Span } from "./holding.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import { Renewals } from "./renewals.ts";
-import type { Instant } from "./runtime.ts";
+import { surelyElapsed, type Instant } from "./runtime.ts";
 
 /** Sends a caller of release or extend waits for. */
 export const CALLER_SENDS = 2;
@@ -123,8 +123,11 @@ export class Lease {
     this.#givingBack.set(holding, givingBack);
     void givingBack.ended.then((outcome) => {
       // Refused for good: the next call may try again.
-      if (outcome === undefined) this.#givingBack.delete(holding);
-      if (outcome?.status === "SUCCESS" || (outcome?.status === "EXPIRED" && !wasLost)) {
+      if (outcome === undefined) {
+        this.#givingBack.delete(holding);
+        return;
+      }
+      if (outcome.status === "SUCCESS" || (outcome.status === "EXPIRED" && !wasLost)) {
         emit({ type: "released", keys, heldMs: holding.heldMs(runtime.now()) });
       }
       this.#held.get(holding)?.abort();
@@ -144,13 +147,13 @@ export class Lease {
     // The request may still be at work, and its `finally` is to run although the client has left.
     const { maxHoldMs } = holding.renewal;
     const heldMs = holding.heldMs(runtime.now());
-    const longestLifeMs = (Number.isFinite(maxHoldMs) ? maxHoldMs : heldMs) + holding.longestMs;
+    const lifeMs = (Number.isFinite(maxHoldMs) ? maxHoldMs : heldMs) + holding.longestMs;
     while (!end.aborted) {
-      // A release under way ends by itself, and this watch with it.
-      const lifeMs = holding.isReleasing ? Infinity : longestLifeMs;
-      const leftMs = lifeMs - holding.heldMs(runtime.now());
-      if (leftMs <= 0) return;
-      await runtime.sleep(leftMs, end);
+      const leftMs = lifeMs - surelyElapsed(holding.since, runtime.now());
+      const isGivingBack = this.#givingBack.has(holding);
+      if (leftMs <= 0 && !isGivingBack) return;
+      // A release under way ends the watch; one that was refused for good leaves it to the clock.
+      await runtime.sleep(Math.max(leftMs, isGivingBack ? holding.longestMs : 0), end);
     }
   }
 }

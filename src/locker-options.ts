@@ -20,7 +20,7 @@ export interface LockerOptions {
   readonly reportTtlMs?: number | undefined;
   /** A heartbeat looks at most so often whether the lock is still held. @default 5_000 */
   readonly lockRecheckMs?: number | undefined;
-  /** A heartbeat extends the lock at most so often. @default 60_000 */
+  /** A heartbeat extends the lock at most so often. @default 60_000, or a third of `lockTtlMs` */
   readonly lockExtendMs?: number | undefined;
   /** A lock whose holder is alive, but has had no heartbeat for so long, is free. @default 300_000 */
   readonly lockTtlMs?: number | undefined;
@@ -44,7 +44,8 @@ export interface LockerSettings {
 export function checkLockerOptions(options: LockerOptions): LockerSettings {
   checkType("options", options, "object");
   const { database, waitUntil, reportWriteMs = 2_000, reportTtlMs = 10_000 } = options;
-  const { lockRecheckMs = 5_000, lockExtendMs = 60_000, lockTtlMs = 300_000 } = options;
+  const { lockRecheckMs = 5_000, lockTtlMs = 300_000 } = options;
+  const { lockExtendMs = Math.min(60_000, Math.ceil(lockTtlMs / 3)) } = options;
   if (!isDatabase(database) && typeof database?.moduleName !== "string") {
     throw new LockConfigurationError(
       "database",
@@ -60,8 +61,8 @@ export function checkLockerOptions(options: LockerOptions): LockerSettings {
     // A holder whose report is due when its liveness ends would be dead in between.
     reportTtlMs: checkInteger("reportTtlMs", reportTtlMs, reportWriteMs * 2),
     lockRecheckMs: checkInteger("lockRecheckMs", lockRecheckMs, 1),
+    lockTtlMs: checkInteger("lockTtlMs", lockTtlMs, reportWriteMs * 2),
     lockExtendMs: checkInteger("lockExtendMs", lockExtendMs, 1),
-    lockTtlMs: checkInteger("lockTtlMs", lockTtlMs, Math.max(lockExtendMs, reportTtlMs)),
     runtime: options.runtime ?? systemRuntime,
   };
 }

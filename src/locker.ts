@@ -186,9 +186,7 @@ export class Locker {
     this.#assertUsable();
     // No await where there is nothing to wait for: waitUntil is called inside the request's turn.
     const settings = this.#settings ?? (await this.#ready());
-    const { database, runtime, waitUntil, keyPrefix } = settings;
-    const emit = (event: LockEvent): void => this.#report(event);
-    const lease = new Lease({ database, runtime, waitUntil, keyPrefix, emit });
+    const lease = this.#newLease(settings);
     const outcome = await new AcquireCall(settings, lease, [key], wish).run();
     if (outcome.status === "held") {
       const { lockData } = outcome;
@@ -205,15 +203,25 @@ export class Locker {
 
   /** Releases what another instance acquired: by its owner hash, and nothing of its process. */
   async #releaseOf(key: string, lockData: LockData): Promise<LockerReleaseOutcome> {
-    const { database, runtime } = await this.#ready();
+    const lease = this.#newLease(this.#settings ?? (await this.#ready()));
+    const { database, ...context } = lease.context;
     const { requestTimeout } = database;
     const release = (): ReturnType<typeof deleteByOwner> =>
       deleteByOwner(database, key, lockData.ownerHash);
-    const request = { claims: [{ key, lockData }], fence: undefined };
-    const emit = (event: LockEvent): void => this.#report(event);
-    const context = { database: { requestTimeout, release }, runtime, emit };
-    const givingBack = new GivingBack(context, [key], request, this.#options.lockTtlMs);
+    const settle = lease.pledge();
+    const givingBack = new GivingBack(
+      { ...context, database: { requestTimeout, release } },
+      [key],
+      { claims: [{ key, lockData }], fence: undefined },
+      this.#options.lockTtlMs,
+    );
+    void givingBack.ended.then(settle);
     return releaseOutcome(await givingBack.outcomeWithin(CALLER_SENDS));
+  }
+
+  #newLease({ database, runtime, waitUntil, keyPrefix }: Settings): Lease {
+    const emit = (event: LockEvent): void => this.#report(event);
+    return new Lease({ database, runtime, waitUntil, keyPrefix, emit });
   }
 
   #report(event: LockEvent): void {

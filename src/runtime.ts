@@ -42,6 +42,14 @@ export const systemRuntime: Runtime = {
 };
 
 /**
+ * Milliseconds that have passed for certain: the smaller of what the two clocks say, for whoever must
+ * not end too early.
+ */
+export function surelyElapsed(since: Instant, now: Instant): number {
+  return Math.max(Math.min(now.wall - since.wall, now.monotonic - since.monotonic), 0);
+}
+
+/**
  * Milliseconds between two instants: the larger of what the two clocks say, because one can be set
  * back and the other stops in suspend. Never negative.
  */

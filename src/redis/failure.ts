@@ -9,7 +9,7 @@ const PASSING = /^(?:LOADING|READONLY|BUSY)\b/;
  * https://upstash.com/docs/redis/troubleshooting/max_requests_limit
  */
 const REFUSED =
-  /^(?:WRONGPASS|NOAUTH|NOPERM|WRONGTYPE|OOM|Unauthorized)\b|^ERR (?:max |Error running script|Error compiling script|user_script|Unexpected flag in script shebang)|\bscript: [0-9a-f]{40}\b/;
+  /^(?:WRONGPASS|NOAUTH|NOPERM|WRONGTYPE|OOM|Unauthorized)\b|^ERR (?:max |Error running script|Error compiling script|user_script|Unexpected flag in script shebang|Protocol error: unauthenticated)|\bscript: [0-9a-f]{40}\b/;
 
 /** What `@upstash/redis` puts around the server's own words. */
 const WRAPPING = /^(?:Command failed: |Command \d+ \[ \w+ \] failed: )/;

@@ -1,0 +1,8 @@
+import { MemoryDatabase } from "../../src/testing/index.ts";
+
+// A user's module, as Database.load reads one.
+
+export const database: MemoryDatabase = new MemoryDatabase();
+export const notADatabase = { get: (): null => null };
+export const nothing = null;
+export const text = "a database";

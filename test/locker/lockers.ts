@@ -1,0 +1,127 @@
+import { afterEach, expect } from "vitest";
+import {
+  Locker,
+  systemRuntime,
+  type LockerAcquireOutcome,
+  type LockerError,
+  type LockerOptions,
+  type RedisDatabase,
+  type RenewRequest,
+  type Runtime,
+} from "../../src/index.ts";
+import { StoredLock } from "../support/fault-keys.ts";
+import { useRest, type Rest } from "../support/rest.ts";
+
+/** So long that nothing happens by itself during a test, in ms. */
+export const QUIET = { reportWriteMs: 100_000, reportTtlMs: 200_000 } as const;
+
+/** What a Locker resolves with when it has the lock. */
+export type Had = Extract<LockerAcquireOutcome, { readonly status: "SUCCESS" }>;
+
+/** Lockers on one Redis, and all they report. */
+export class LockerScene {
+  readonly rest: Rest;
+  /** What the lockers of this scene report, in order. */
+  readonly errors: LockerError[] = [];
+  /** What every answered renewal asked for. */
+  readonly renewals: RenewRequest[] = [];
+  readonly #lockers: Locker[] = [];
+  #pending = 0;
+
+  constructor(rest: Rest) {
+    this.rest = rest;
+  }
+
+  /** A Locker in a request of its own. */
+  locker(options: Partial<LockerOptions> = {}): Locker {
+    const locker = new Locker({
+      database: this.database(),
+      runtime: this.#runtime(),
+      waitUntil: (promise) => void this.rest.pledges.push(promise),
+      ...options,
+    });
+    locker.errors.subscribe((error) => this.errors.push(error));
+    this.#lockers.push(locker);
+    return locker;
+  }
+
+  /** A database that notes what was renewed. */
+  database(): RedisDatabase {
+    const database = this.rest.database();
+    const renew = database.renew.bind(database);
+    database.renew = async (requests) => {
+      const outcomes = await renew(requests);
+      this.renewals.push(...requests);
+      return outcomes;
+    };
+    return database;
+  }
+
+  stored(key = "a"): StoredLock {
+    return new StoredLock(this.rest, key);
+  }
+
+  /** The name in Redis of the liveness of a holder. */
+  procName(processHash: string): string {
+    return `${this.rest.prefix}proc:${processHash}`;
+  }
+
+  async exists(redisKey: string): Promise<boolean> {
+    return Number(await this.rest.command("EXISTS", redisKey)) === 1;
+  }
+
+  async del(...redisKeys: string[]): Promise<void> {
+    await this.rest.command("DEL", ...redisKeys);
+  }
+
+  /** How many commands of ours were received; of one script, if it is named. */
+  sent(script?: string): number {
+    const { commands, byScript } = this.rest.session.counters;
+    return script === undefined ? commands : (byScript[script] ?? 0);
+  }
+
+  errorTypes(): string[] {
+    return this.errors.map(({ type }) => type);
+  }
+
+  /** Ends every Locker; none may leave a timer. */
+  async end(): Promise<void> {
+    await Promise.all(this.#lockers.splice(0).map((locker) => locker.terminate()));
+    await new Promise(setImmediate);
+    expect(this.#pending, "sleeps of a Locker still under way").toBe(0);
+  }
+
+  #runtime(): Runtime {
+    return {
+      ...systemRuntime,
+      sleep: async (ms, signal) => {
+        this.#pending += 1;
+        await systemRuntime.sleep(ms, signal);
+        this.#pending -= 1;
+      },
+    };
+  }
+}
+
+/** Gives each test of a file a Redis session of its own, and checks that its lockers leave nothing. */
+export function useLockers(): { readonly open: () => LockerScene } {
+  const rests = useRest();
+  const opened: LockerScene[] = [];
+  afterEach(async () => {
+    for (const scene of opened.splice(0)) await scene.end();
+  });
+  return {
+    open() {
+      const scene = new LockerScene(rests.open());
+      opened.push(scene);
+      return scene;
+    },
+  };
+}
+
+/** Acquires what must be free. */
+export async function take(locker: Locker, key = "a", trace?: string): Promise<Had> {
+  const outcome = await locker.acquire(key, trace);
+  if (outcome.status !== "SUCCESS") throw new Error(`"${key}" is held`);
+  return outcome;
+}
