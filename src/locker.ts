@@ -203,6 +203,7 @@ export class Locker {
 
   /** Releases what another instance acquired: by its owner hash, and nothing of its process. */
   async #releaseOf(key: string, lockData: LockData): Promise<LockerReleaseOutcome> {
+    this.#assertUsable();
     const lease = this.#newLease(this.#settings ?? (await this.#ready()));
     const { database, ...context } = lease.context;
     const { requestTimeout } = database;
