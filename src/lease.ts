@@ -146,14 +146,14 @@ export class Lease {
     if (waitUntil === undefined) return;
     // The request may still be at work, and its `finally` is to run although the client has left.
     const { maxHoldMs } = holding.renewal;
-    const heldMs = holding.heldMs(runtime.now());
+    const heldMs = surelyElapsed(holding.since, runtime.now());
     const lifeMs = (Number.isFinite(maxHoldMs) ? maxHoldMs : heldMs) + holding.longestMs;
     while (!end.aborted) {
       const leftMs = lifeMs - surelyElapsed(holding.since, runtime.now());
       const isGivingBack = this.#givingBack.has(holding);
       if (leftMs <= 0 && !isGivingBack) return;
       // A release under way ends the watch; one that was refused for good leaves it to the clock.
-      await runtime.sleep(Math.max(leftMs, isGivingBack ? holding.longestMs : 0), end);
+      await runtime.sleep(Math.max(leftMs, isGivingBack ? holding.longestMs : 1), end);
     }
   }
 }

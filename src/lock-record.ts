@@ -15,7 +15,7 @@ export function decodeLockData(value: unknown): LockData | null {
   const record = decodeObject(value);
   if (record === null) return null;
   const { ownerHash, processHash, trace, acquiredAt, extendedAt } = record;
-  if (typeof ownerHash !== "string" || typeof processHash !== "string") return null;
+  if (!isText(ownerHash) || !isText(processHash)) return null;
   const fence = decodeInteger(record["fence"]);
   const livenessMs = decodeInteger(record["livenessMs"]);
   return {
@@ -27,6 +27,11 @@ export function decodeLockData(value: unknown): LockData | null {
     ...(fence === undefined ? {} : { fence }),
     ...(livenessMs === undefined ? {} : { livenessMs }),
   };
+}
+
+/** Bytes that are no UTF-8 do not come back as they went: what has them names nothing. */
+function isText(value: unknown): value is string {
+  return typeof value === "string" && !value.includes("\uFFFD");
 }
 
 export function decodeProcessData(value: unknown): ProcessData | null {

@@ -134,7 +134,8 @@ export class LockService {
 
   /** Whether this service, bound to a request, holds the lock itself. No I/O. */
   holds(key: string): boolean {
-    return this.#lease?.holds(checkKey(key)) ?? false;
+    const name = checkKey(key);
+    return this.#lease?.holds(name) ?? false;
   }
 
   /**

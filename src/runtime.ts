@@ -42,11 +42,11 @@ export const systemRuntime: Runtime = {
 };
 
 /**
- * Milliseconds that have passed for certain: the smaller of what the two clocks say, for whoever must
- * not end too early.
+ * Milliseconds that have passed for certain, for whoever must not end too early: by the clock that
+ * never jumps, and at most stands still.
  */
 export function surelyElapsed(since: Instant, now: Instant): number {
-  return Math.max(Math.min(now.wall - since.wall, now.monotonic - since.monotonic), 0);
+  return Math.max(now.monotonic - since.monotonic, 0);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { show } from "../check.ts";
 import { DatabaseError } from "../errors.ts";
 
 /** Redis says so before it runs anything; in a moment the same command may go through. */
@@ -47,7 +48,8 @@ export function unreadableReply(operation: string): DatabaseError {
 }
 
 function serverWords(thrown: unknown): string {
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  const text: unknown = thrown instanceof Error ? thrown.message : thrown;
+  if (typeof text !== "string") return show(text);
   return text
     .replace(COMMAND, "")
     .replace(BODY, "$1")
