@@ -1,4 +1,5 @@
 import { transform } from "esbuild";
+import { availableParallelism } from "node:os";
 import { defineProject } from "vitest/config";
 
 /** Everything that runs in Node: against real Redis through the REST front, but for pure units. */
@@ -21,6 +22,8 @@ export default defineProject({
   ],
   test: {
     name: "node",
+    // Most tests wait for the network or for time: more of them than cores go well together.
+    maxWorkers: Math.max(4, availableParallelism() - 1),
     root: import.meta.dirname,
     include: ["**/*.test.ts"],
     exclude: ["workerd/**"],
