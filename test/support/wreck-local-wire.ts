@@ -4,8 +4,8 @@ import type { Wire } from "./wreck-wire.ts";
 
 /** A connection of its own to Redis, past every front. */
 export interface SideDoor {
-  command(...command: (string | number)[]): Promise<unknown>;
-  close(): void;
+  readonly command: (...command: (string | number)[]) => Promise<unknown>;
+  readonly close: () => void;
 }
 
 /** Replies come as RESP2 has them: numbers as numbers, everything else as text. */

@@ -1,0 +1,145 @@
+import type { Lock } from "../../src/lock.ts";
+import { Violation, type Call, type Ledger, type Token } from "./ledger.ts";
+import type { Client } from "./client.ts";
+import type { StoreView } from "./store-view.ts";
+
+/** A lock that its client has and has not begun to release. */
+export interface Belief {
+  readonly call: Call;
+  readonly lock: Lock;
+  /** Taken from the lock once: it must abort without anybody looking at the lock again. */
+  readonly signal: AbortSignal;
+  readonly tokens: readonly Token[];
+  readonly since: number;
+}
+
+/** Who believes to hold what, held against the store at every step. */
+export class Beliefs {
+  readonly #view: StoreView;
+  readonly #ledger: Ledger;
+  readonly #now: () => number;
+  readonly #held = new Set<Belief>();
+  readonly #written = new Map<string, { fence: number; order: number; era: number }>();
+
+  constructor(view: StoreView, ledger: Ledger, now: () => number) {
+    this.#view = view;
+    this.#ledger = ledger;
+    this.#now = now;
+  }
+
+  begin(call: Call, lock: Lock): Belief {
+    const tokens = [...call.tokens].filter(
+      ({ ownerHash }) => hashOf(ownerHash) === hashOf(lock.token),
+    );
+    if (lock.fence === undefined || tokens.length !== call.keys.length) {
+      throw new Violation(`${call.trace} was given a lock without a claim`);
+    }
+    for (const { grants, ownerHash } of tokens) {
+      if (!grants.has(lock.fence)) throw new Violation(`${ownerHash} was never granted`);
+    }
+    const belief = { call, lock, signal: lock.signal, tokens, since: this.#now() };
+    this.#held.add(belief);
+    return belief;
+  }
+
+  end(belief: Belief): void {
+    this.#held.delete(belief);
+  }
+
+  /** At most one believes: nobody does while the store has let, or would let, another in. */
+  look(): void {
+    for (const belief of this.#held) {
+      const { call, lock, signal, tokens } = belief;
+      if (call.client.isDead) this.#held.delete(belief);
+      else if (call.client.isRunning && !this.isKept(belief) && !this.isExcused(belief)) {
+        // Whoever was paused, or set its timers by a wrong clock, is told when it looks; everybody
+        // else's signal is due by now.
+        const { lastPauseEnd, clock } = call.client;
+        const mayBeAsleep = Math.max(lastPauseEnd, clock.disturbedUntil) >= belief.since;
+        if (signal.aborted || (mayBeAsleep && !isHeld(lock))) continue;
+        const [first] = tokens;
+        const holder = this.#view.at(first?.key ?? "")?.record?.ownerHash ?? "nobody";
+        throw new Violation(
+          `${call.trace} believes in ${first?.ownerHash} (fence ${lock.fence}), while ${holder} has ${first?.key}`,
+        );
+      }
+    }
+  }
+
+  /** Whether the store keeps everyone else out of all its keys. */
+  isKept({ lock, tokens }: Belief): boolean {
+    return tokens.every(({ key, ownerHash }) => this.#view.keepsOut(key, ownerHash, lock.fence));
+  }
+
+  /** DESIGN 8: after data loss and forceRelease, and with a clock that shows too little. */
+  isExcused({ tokens, call }: Pick<Belief, "tokens" | "call">): boolean {
+    return tokens.some(
+      (token) => token.lostAt !== undefined || !isHonest(token, call.client, this.#now()),
+    );
+  }
+
+  /** A write to a resource that compares fences. */
+  write(belief: Belief): void {
+    const fence = belief.lock.fence ?? 0;
+    for (const { key, grants, ownerHash } of belief.tokens) {
+      const { order, era } = grants.get(fence) ?? { order: 0, era: 0 };
+      const before = this.#written.get(key) ?? { fence: 0, order: 0, era };
+      const isComparable = era === before.era;
+      const isAccepted = fence >= before.fence || !isComparable;
+      if (isComparable && isAccepted && order < before.order) {
+        throw new Violation(`the fenced resource took ${ownerHash}, which is older`);
+      }
+      if (isAccepted) this.#written.set(key, { fence, order, era });
+      else if (order > before.order) {
+        throw new Violation(`the fenced resource refused ${ownerHash}, which is newer`);
+      }
+    }
+  }
+
+  /** No record of a call that is over, and none that outlives what was asked for it. */
+  lookForOrphans(keys: readonly string[]): void {
+    for (const key of keys) {
+      const record = this.#view.at(key)?.record;
+      const token = record ? this.#ledger.token(record.ownerHash) : undefined;
+      if (token === undefined) continue;
+      if (this.#now() > token.blocksUntil + 1 && this.#view.isTaken(key)) {
+        throw new Violation(`${token.ownerHash} keeps others out for longer than it had asked`);
+      }
+      if (token.call.closed !== undefined && isOrphan(token, this.#ledger)) {
+        throw new Violation(
+          `${token.ownerHash} is stored although its call has ${token.call.closed}`,
+        );
+      }
+    }
+  }
+}
+
+function isOrphan(token: Token, ledger: Ledger): boolean {
+  if (token.tombstoneLost) return false;
+  // Delivered later than tombstones last: blocks for one TTL, as DESIGN 8 says.
+  if (token.goneAt > -Infinity) return ledger.isBuried(token);
+  // Every release was lost on the way; the client gave up when the TTL had passed.
+  if (token.releaseSends > 0) return false;
+  // A refusal is not compensated: only a network that repeats requests by itself can do this.
+  return token.openSends > 0 || token.call.closed === "released";
+}
+
+function isHonest(token: Token, client: Client, now: number): boolean {
+  return token.proofs.every(({ trueSince, since }) =>
+    client.clock.isHonestSince(trueSince, since, now),
+  );
+}
+
+function isHeld(lock: Lock): boolean {
+  try {
+    lock.assertHeld();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The part of an owner hash that all claims of one acquisition share. */
+function hashOf(ownerHash: string): string {
+  return ownerHash.slice(ownerHash.lastIndexOf("@"));
+}

@@ -1,0 +1,134 @@
+import type { AcquireOutcome, AcquireRequest } from "../../src/lock-data.ts";
+import type { Client } from "./client.ts";
+import { fail, othersUntouched, tokensOf, type Before } from "./evidence.ts";
+import type { Ledger, Token } from "./ledger.ts";
+import type { Stored, StoreView } from "./store-view.ts";
+
+/** What an acquire may do to the store, and what it must say (R1, R4, R6, R7). */
+export class GrantLaws {
+  readonly #view: StoreView;
+  readonly #ledger: Ledger;
+  readonly #now: () => number;
+  takeovers = 0;
+  granted = 0;
+
+  constructor(view: StoreView, ledger: Ledger, now: () => number) {
+    this.#view = view;
+    this.#ledger = ledger;
+    this.#now = now;
+  }
+
+  acquired(
+    client: Client,
+    { claims, ttlMs, livenessMs, suspects }: AcquireRequest,
+    before: Before,
+    outcome: AcquireOutcome | undefined,
+  ): void {
+    const tokens = tokensOf(this.#ledger, claims);
+    const own = claims.map(({ key, lockData }) => {
+      return before.locks.get(key)?.record?.ownerHash === lockData.ownerHash;
+    });
+    const [first] = claims;
+    const livenessLeft = before.livenessMs.get(first?.lockData.processHash ?? "") ?? 0;
+    const isGranted = outcome?.status === "SUCCESS";
+    othersUntouched(this.#view, before, claims, isGranted ? claims.map(({ key }) => key) : []);
+    if (!isGranted) {
+      // Our own may be there still only when a full store refused to write over it.
+      for (const [index, { key, lockData }] of claims.entries()) {
+        const isThere = this.#view.at(key)?.record?.ownerHash === lockData.ownerHash;
+        if (isThere && (outcome !== undefined || own[index] !== true)) {
+          fail(`an acquire that was not granted left ${lockData.ownerHash}`);
+        }
+      }
+      if (outcome?.status === "LOST") {
+        for (const token of tokens) this.#ledger.bury(token, before.isFull);
+        if (!own.every(Boolean) || livenessLeft > 0) fail("an acquire said LOST of no lost lock");
+      }
+      if (outcome?.status === "SOMEONE_ELSE_HOLDS_LOCK") this.#refused(tokens, outcome, before);
+      return;
+    }
+    const { fence } = outcome;
+    if (fence === undefined) return fail("a grant without a fence");
+    for (const token of tokens) {
+      if (this.#ledger.isBuried(token)) {
+        fail(`R4: an acquire of ${token.ownerHash} delivered after its end was granted`);
+      }
+    }
+    for (const [index, { key, lockData }] of claims.entries()) {
+      const found = before.locks.get(key);
+      const after = this.#view.at(key);
+      if (after?.record?.ownerHash !== lockData.ownerHash || after.record.fence !== fence) {
+        fail(`a grant did not store ${lockData.ownerHash} with fence ${fence}`);
+      } else if (own[index] === true) {
+        if (after.remainingMs < Math.max(found?.remainingMs ?? 0, ttlMs)) {
+          fail(`R1: an acquire sent again shortened ${key}`);
+        }
+      } else if (found !== undefined) {
+        this.#tookOver(key, found, before, suspects);
+      }
+    }
+    if (this.#view.livenessMs(first?.lockData.processHash ?? "") < livenessMs) {
+      fail("a grant without its liveness");
+    }
+    for (const token of tokens) {
+      token.blocksUntil = Math.max(token.blocksUntil, this.#now() + livenessMs);
+    }
+    const storedFence = before.locks.get(first?.key ?? "")?.record?.fence;
+    if (own.every(Boolean)) {
+      if (livenessLeft <= 0) fail("R2: an acquire brought a lost lock back");
+      if (fence !== storedFence) fail("an acquire sent again changed the fence");
+      return;
+    }
+    this.#drawn(client, fence);
+    this.granted += 1;
+    this.#ledger.granted(tokens, fence);
+  }
+
+  #refused(
+    tokens: readonly Token[],
+    refusal: AcquireOutcome & { readonly status: "SOMEONE_ELSE_HOLDS_LOCK" },
+    before: Before,
+  ): void {
+    const found = before.locks.get(refusal.key);
+    if (found === undefined) return fail(`${refusal.key} was refused although it is free`);
+    const holder = this.#ledger.token(found.record?.ownerHash ?? "");
+    const isOwnCall = tokens.some((token) => token.call === holder?.call);
+    // A token whose tombstone is lost may come back, and meet the one that took its place.
+    const mayReturn = [holder, ...tokens].some((token) => token?.tombstoneLost);
+    if (isOwnCall && !mayReturn) fail(`${refusal.key} was refused by itself`);
+  }
+
+  #tookOver(
+    key: string,
+    found: Stored,
+    before: Before,
+    suspects: AcquireRequest["suspects"],
+  ): void {
+    const { record } = found;
+    if (record === null) return fail(`R7: ${key} was granted over what is no record`);
+    const isNamed = suspects.some((suspect) => suspect.ownerHash === record.ownerHash);
+    if (!isNamed || !this.#view.isDead(found, record)) {
+      return fail(`${key} was granted while ${record.ownerHash} has it`);
+    }
+    this.takeovers += 1;
+    const old = this.#ledger.token(record.ownerHash);
+    if (old !== undefined) this.#ledger.bury(old, before.isFull);
+  }
+
+  /** R6. A counter that began anew may only be lower when clocks differ by more than the time between. */
+  #drawn(client: Client, fence: number): void {
+    const ledger = this.#ledger;
+    if (ledger.counterLost) {
+      const seeding = { at: this.#now(), wallError: client.clock.wallError(this.#now()) };
+      const behind = ledger.seeding.wallError - seeding.wallError;
+      if (behind >= seeding.at - ledger.seeding.at - 1) ledger.beginEra();
+      // Unless it goes on from a fence that its client has seen.
+      if (fence === client.now().wall * 1_000 + 1) ledger.seeding = seeding;
+      ledger.counterLost = false;
+    }
+    if (fence <= ledger.highestFence) {
+      fail(`R6: fence ${fence} was drawn after ${ledger.highestFence}`);
+    }
+    ledger.highestFence = fence;
+  }
+}

@@ -1,0 +1,142 @@
+import { isLockError } from "../../src/errors.ts";
+import type { Heartbeater } from "../../src/heartbeater.ts";
+import { Locker } from "../../src/locker.ts";
+import { LockStatus } from "../../src/lock-status.ts";
+import { Violation, type Call, type Token } from "./ledger.ts";
+import { LOCKER, type JobAction } from "./plan.ts";
+import { Outcomes } from "./outcomes.ts";
+import type { Station, World } from "./world.ts";
+
+/** Does what the plan says with a Locker, and checks everything it is told. */
+export class LockerScript {
+  readonly #world: World;
+  readonly #station: Station;
+  readonly #outcomes: Outcomes;
+  readonly #locker: Locker;
+
+  constructor(world: World, station: Station) {
+    this.#world = world;
+    this.#station = station;
+    this.#outcomes = new Outcomes(world);
+    const { client, database } = station;
+    const { runtime, waitUntil } = client;
+    this.#locker = new Locker({ database, runtime, waitUntil, ...LOCKER });
+  }
+
+  async job(action: JobAction): Promise<void> {
+    const { client } = this.#station;
+    const { ledger, plan } = this.#world;
+    const trace = `c${client.id}.${action.id}`;
+    const call = ledger.open(trace, client, [action.key]);
+    let isAcquired = false;
+    const acquired = (): void => {
+      isAcquired = true;
+      this.#outcomes.ended(call, "acquire", call.startedAt, plan.requestTimeout);
+    };
+    try {
+      const isHad =
+        action.do === "acquireAndRun"
+          ? await this.#run(action, call, acquired)
+          : await this.#acquire(action, call, acquired);
+      if (isHad) return;
+      this.#outcomes.refused(call);
+    } catch (error) {
+      if (isAcquired) throw error;
+      this.#outcomes.notAcquired(call, error, undefined);
+    }
+    this.#outcomes.ended(call, "acquire", call.startedAt, plan.requestTimeout);
+  }
+
+  async #run(action: JobAction, call: Call, acquired: () => void): Promise<boolean> {
+    const ran = { job: false, stopped: false };
+    try {
+      const { status } = await this.#locker.acquireAndRun(
+        action.key,
+        async (heartbeater, ownerHash) => {
+          acquired();
+          ran.job = true;
+          const token = this.#world.ledger.token(ownerHash);
+          if (token === undefined) throw new Violation(`${ownerHash} was never asked for`);
+          await this.#beat(action, token, heartbeater).catch((error: unknown) => {
+            ran.stopped = true;
+            throw error;
+          });
+        },
+        call.trace,
+      );
+      if (status === LockStatus.SOMEONE_ELSE_HOLDS_LOCK) return false;
+      this.#checkResult(call);
+      return true;
+    } catch (error) {
+      if (!ran.job || error instanceof Violation) throw error;
+      // A heartbeat that is refused for good ends the job.
+      if (ran.stopped && isLockError(error, "LOCK_DATABASE")) return true;
+      if (!isLockError(error, "LOCK_LOST")) throw new Violation(`job threw ${String(error)}`);
+      const isTold = [...call.tokens].some(({ releaseTold, released }) => releaseTold && released);
+      if (isTold && !ran.stopped) {
+        throw new Violation(`R12: ${call.trace} lost, although its release was confirmed`);
+      }
+      return true;
+    }
+  }
+
+  /** A heartbeat that comes back says that the lock is held. */
+  async #beat({ steps, stepMs }: JobAction, token: Token, heartbeater: Heartbeater): Promise<void> {
+    for (const step of steps) {
+      await this.#station.client.runtime.sleep(stepMs);
+      if (step === "work") continue;
+      await heartbeater.heartbeat();
+      const { view, beliefs } = this.#world;
+      const isKept = [...token.grants.keys()].some((fence) =>
+        view.keepsOut(token.key, token.ownerHash, fence),
+      );
+      if (!isKept && !beliefs.isExcused({ call: token.call, tokens: [token] })) {
+        throw new Violation(`${token.ownerHash} had a heartbeat although it is lost`);
+      }
+    }
+  }
+
+  #checkResult(call: Call): void {
+    const { lastPauseEnd, clock } = call.client;
+    const isDisturbed = lastPauseEnd >= call.startedAt || clock.disturbedUntil >= call.startedAt;
+    const isTroubled = [...call.tokens].some(({ wasLost }) => wasLost);
+    const isReleased = [...call.tokens].some(({ released }) => released);
+    const isUnknown = [...call.tokens].some(({ releaseTold }) => !releaseTold);
+    if (!isReleased && !isUnknown && !isDisturbed && !isTroubled) {
+      throw new Violation(`${call.trace} returned the result of lost work`);
+    }
+    if (isReleased && !isUnknown) call.closed = "released";
+  }
+
+  async #acquire(action: JobAction, call: Call, acquired: () => void): Promise<boolean> {
+    const { client } = this.#station;
+    const { ledger, time, plan } = this.#world;
+    const outcome = await this.#locker.acquire(action.key, call.trace);
+    if (outcome.status === LockStatus.SOMEONE_ELSE_HOLDS_LOCK) return false;
+    acquired();
+    const token = ledger.token(outcome.lockData.ownerHash);
+    if (token === undefined) throw new Violation("a lock that was never asked for");
+    for (const step of action.steps) {
+      await client.runtime.sleep(action.stepMs);
+      if (step !== "extend") continue;
+      try {
+        await outcome.extend();
+      } catch (error) {
+        if (!isLockError(error, "LOCK_DATABASE")) throw new Violation(`threw ${String(error)}`);
+      }
+    }
+    const since = time.now;
+    try {
+      const { status } = await this.#locker.release(action.key, outcome.lockData);
+      if (status === LockStatus.SUCCESS) this.#outcomes.released(call, [token]);
+      else if (token.released && token.releaseTold && !token.tombstoneLost) {
+        throw new Violation(`${call.trace} said ${status}, but its release was confirmed`);
+      }
+    } catch (error) {
+      if (error instanceof Violation) throw error;
+      this.#outcomes.notReleased(call, [token], error);
+    }
+    this.#outcomes.ended(call, "release", since, 2 * plan.requestTimeout + 100);
+    return true;
+  }
+}

@@ -1,0 +1,128 @@
+import { databaseFailure } from "../../src/redis/failure.ts";
+import { isLockError } from "../../src/errors.ts";
+import type { LockError } from "../../src/errors.ts";
+import { Database } from "../../src/database.ts";
+import type { Capabilities } from "../../src/database.ts";
+import type {
+  AcquireOutcome,
+  AcquireRequest,
+  CreateOutcome,
+  DeleteOutcome,
+  Inspection,
+  LockData,
+  ProcessData,
+  ReleaseOutcome,
+  ReleaseRequest,
+  RenewOutcome,
+  RenewRequest,
+  UpdateOutcome,
+} from "../../src/lock-data.ts";
+import type { Command } from "./evidence.ts";
+
+/** A client's wait for one answer. */
+export interface Wait {
+  /** It has its answer, or has given up. */
+  isOver: boolean;
+}
+
+/** Carries one command to the store and its answer back. Rejects with what a client would throw. */
+export type Carry = <T>(command: Command, apply: () => Promise<T>, wait: Wait) => Promise<T>;
+
+/** What the library uses of a database. */
+export type Backend = Pick<
+  Database,
+  | "requestTimeout"
+  | "capabilities"
+  | "acquire"
+  | "renew"
+  | "release"
+  | "inspect"
+  | "forceDelete"
+  | "readLockData"
+  | "readProcessData"
+>;
+
+/** The database as one client has it: every command travels, and is waited for no longer than allowed. */
+export class NetworkDatabase extends Database {
+  readonly #database: Backend;
+  readonly #carry: Carry;
+
+  constructor(database: Backend, carry: Carry, runtime: Database["runtime"]) {
+    super({ requestTimeout: database.requestTimeout, runtime });
+    this.#database = database;
+    this.#carry = carry;
+  }
+
+  override get capabilities(): Capabilities {
+    return this.#database.capabilities;
+  }
+
+  override acquire(request: AcquireRequest): Promise<AcquireOutcome> {
+    return this.#send({ operation: "acquire", request }, () => this.#database.acquire(request));
+  }
+
+  override renew(request: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
+    return this.#send({ operation: "renew", request }, () => this.#database.renew(request));
+  }
+
+  override release(request: ReleaseRequest): Promise<ReleaseOutcome> {
+    return this.#send({ operation: "release", request }, () => this.#database.release(request));
+  }
+
+  override inspect(key: string): Promise<Inspection | null> {
+    return this.#send({ operation: "inspect", key }, () => this.#database.inspect(key));
+  }
+
+  override forceDelete(key: string, ownerHash: string | null): Promise<boolean> {
+    return this.#send({ operation: "forceDelete", key, ownerHash }, () =>
+      this.#database.forceDelete(key, ownerHash),
+    );
+  }
+
+  readLockData(key: string): Promise<LockData | null> {
+    return this.#send({ operation: "read", key }, () => this.#database.readLockData(key));
+  }
+
+  readProcessData(processHash: string): Promise<ProcessData | null> {
+    return this.#send({ operation: "read", key: processHash }, () =>
+      this.#database.readProcessData(processHash),
+    );
+  }
+
+  tryCreate(): Promise<CreateOutcome> {
+    return unused();
+  }
+
+  tryUpdate(): Promise<UpdateOutcome> {
+    return unused();
+  }
+
+  tryDelete(): Promise<DeleteOutcome> {
+    return unused();
+  }
+
+  saveProcessData(): Promise<void> {
+    return unused();
+  }
+
+  async terminate(): Promise<void> {}
+
+  #send<T>(command: Command, apply: () => Promise<T>): Promise<T> {
+    const wait = { isOver: false };
+    const over = (): void => {
+      wait.isOver = true;
+    };
+    const answer = this.bounded(command.operation, this.#carry(command, apply, wait), failureOf);
+    answer.then(over, over);
+    return answer;
+  }
+}
+
+/** As RedisDatabase makes it of what a client throws. */
+function failureOf(operation: string, thrown: unknown): LockError {
+  return isLockError(thrown) ? thrown : databaseFailure(operation, thrown);
+}
+
+function unused(): Promise<never> {
+  return Promise.reject(new Error("the library has no use for this primitive here"));
+}

@@ -1,0 +1,165 @@
+/** One schedule: who does what when, and what goes wrong. Plain data, so that it can be shortened. */
+export interface Plan {
+  readonly seed: number;
+  readonly keys: readonly string[];
+  readonly requestTimeout: number;
+  /** Longest usual time of a message, one way. */
+  readonly latencyMs: number;
+  readonly clients: readonly ClientPlan[];
+  readonly faults: readonly FaultPlan[];
+}
+
+export interface ClientPlan {
+  readonly id: number;
+  readonly role: "service" | "locker";
+  /** How fast its clocks run; timers keep the same pace. */
+  readonly rate: number;
+  /** How far its wall clock is off at first. */
+  readonly wallOffsetMs: number;
+  /** Its requests share one bound service, and so one lease. */
+  readonly shared: boolean;
+  readonly actions: readonly Action[];
+}
+
+export type Action = LockAction | JobAction | LookAction;
+
+/** Takes a lock with a LockService and works under it. */
+export interface LockAction {
+  readonly do: "withLock" | "acquire" | "tryAcquire";
+  readonly id: number;
+  readonly atMs: number;
+  readonly keys: readonly string[];
+  readonly ttl: number;
+  readonly renew: boolean;
+  readonly maxHold: number;
+  readonly waitMs?: number;
+  readonly retries?: number;
+  readonly abortMs?: number;
+  readonly deadlineMs?: number;
+  readonly stepMs: number;
+  readonly steps: readonly Step[];
+  readonly end: "release" | "twice" | "background" | "forget" | "throw";
+}
+
+export type Step = "write" | "isHeld" | "extend" | "stopAutoRenew" | "work";
+
+/** Takes a lock with a Locker and works under it. */
+export interface JobAction {
+  readonly do: "acquireAndRun" | "lockerAcquire";
+  readonly id: number;
+  readonly atMs: number;
+  readonly key: string;
+  readonly stepMs: number;
+  readonly steps: readonly ("beat" | "extend" | "work")[];
+}
+
+/** Looks at a key, or takes it from its holder, as an administrator may. */
+export interface LookAction {
+  readonly do: "isLocked" | "forceRelease";
+  readonly id: number;
+  readonly atMs: number;
+  readonly key: string;
+}
+
+export type Operation = "acquire" | "renew" | "release" | "inspect" | "forceDelete" | "read";
+
+/** What happens to one message: the `nth` of its operation that the client sends. */
+export interface MessageFault {
+  readonly kind:
+    "loseRequest" | "loseReply" | "duplicate" | "reorder" | "veryLate" | "lateReply" | "refuse";
+  readonly client: number;
+  readonly operation: Operation;
+  readonly nth: number;
+  readonly ms: number;
+  /** Whether the sender gets an error at once, or nothing at all. */
+  readonly silent: boolean;
+}
+
+/** What happens to one client at a time. */
+export interface ClientFault {
+  readonly kind:
+    | "pause"
+    | "suspend"
+    | "freezeClock"
+    | "wallForward"
+    | "wallBack"
+    | "monotonicForward"
+    | "monotonicBack"
+    | "slowClock"
+    | "kill"
+    | "cutOff"
+    | "hangUp"
+    | "outage"
+    | "repliesLost";
+  readonly client: number;
+  readonly atMs: number;
+  readonly ms: number;
+}
+
+/** What happens to the store at a time. */
+export interface StoreFault {
+  readonly kind: "restart" | "flush" | "evict" | "full" | "garbage";
+  readonly atMs: number;
+  readonly ms: number;
+  /** Which of the names there, when one is concerned. */
+  readonly which: number;
+}
+
+export type FaultPlan = MessageFault | ClientFault | StoreFault;
+
+/** Every kind, and `forceRelease`, which is an action. */
+export const FAULT_KINDS = [
+  "loseRequest",
+  "loseReply",
+  "duplicate",
+  "reorder",
+  "veryLate",
+  "lateReply",
+  "refuse",
+  "pause",
+  "suspend",
+  "freezeClock",
+  "wallForward",
+  "wallBack",
+  "monotonicForward",
+  "monotonicBack",
+  "slowClock",
+  "kill",
+  "cutOff",
+  "hangUp",
+  "outage",
+  "repliesLost",
+  "restart",
+  "flush",
+  "evict",
+  "full",
+  "garbage",
+  "forceRelease",
+] as const;
+
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** How long a tombstone lives in every schedule. */
+export const GRACE_MS = 10_000;
+export const MAX_TTL_MS = 3_000;
+
+/** Times of the Lockers of every schedule. */
+export const LOCKER = {
+  reportWriteMs: 200,
+  reportTtlMs: 500,
+  lockRecheckMs: 150,
+  lockExtendMs: 300,
+  lockTtlMs: 1_500,
+} as const;
+
+export function isMessageFault(fault: FaultPlan): fault is MessageFault {
+  return "nth" in fault;
+}
+
+export function isClientFault(fault: FaultPlan): fault is ClientFault {
+  return "client" in fault && !("nth" in fault);
+}
+
+export function isStoreFault(fault: FaultPlan): fault is StoreFault {
+  return "which" in fault;
+}

@@ -1,0 +1,64 @@
+import { randomUUID } from "node:crypto";
+import { createClient } from "@redis/client";
+import { planOf } from "./generate.ts";
+import type { Plan } from "./plan.ts";
+import { RedisTwin } from "./redis-twin.ts";
+import { play, type Outcome } from "./schedule.ts";
+import type { BrokenPromise } from "./simulation.ts";
+
+export interface RedisRunOptions {
+  readonly url: string;
+  readonly seed: number;
+  readonly count: number;
+  readonly maxViolations?: number;
+}
+
+export interface RedisSummary {
+  readonly schedules: number;
+  /** Commands that ran in Redis and in the memory database, to the same effect. */
+  readonly commands: number;
+  readonly violations: readonly BrokenPromise[];
+}
+
+/** Plays the schedules of `count` seeds with every command in real Redis as well. */
+export async function runOnRedis(options: RedisRunOptions): Promise<RedisSummary> {
+  const { url, seed, count, maxViolations = Infinity } = options;
+  const violations: BrokenPromise[] = [];
+  let schedules = 0;
+  let commands = 0;
+  for (let next = seed; next < seed + count && violations.length < maxViolations; next += 1) {
+    const { outcome, compared } = await playOnRedis(planOf(next), url);
+    schedules += 1;
+    commands += compared;
+    if (outcome.violation !== undefined) {
+      violations.push({ seed: next, violation: outcome.violation });
+    }
+  }
+  return { schedules, commands, violations };
+}
+
+/** Plays one schedule in real Redis, under keys of its own, of which none is left. */
+export async function playOnRedis(
+  plan: Plan,
+  url: string,
+  isLogged = false,
+): Promise<{ readonly outcome: Outcome; readonly compared: number }> {
+  const redis = createClient({ url });
+  await redis.connect();
+  const twins: RedisTwin[] = [];
+  const twin = (store: RedisTwin["store"]): RedisTwin => {
+    const made = new RedisTwin(redis, `{${randomUUID()}}`, store);
+    twins.push(made);
+    return made;
+  };
+  try {
+    // A full Redis would be full for everybody.
+    const faults = plan.faults.filter(({ kind }) => kind !== "full");
+    const outcome = await play({ ...plan, faults }, { isLogged, twin });
+    const compared = twins.reduce((sum, { commands }) => sum + commands, 0);
+    return { outcome, compared };
+  } finally {
+    for (const made of twins) await made.clear();
+    await redis.close();
+  }
+}

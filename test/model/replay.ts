@@ -1,0 +1,45 @@
+/**
+ * Plays one schedule again: `node test/model/replay.ts --seed N`. If it breaks a promise, what is
+ * left of it when everything is left out that can be, step by step. With `--mutant R4`, with that bug
+ * in src; with `--redis redis://…`, in that Redis as well (and whole).
+ */
+import { parseArgs } from "node:util";
+import { planOf } from "./generate.ts";
+import { loadWith } from "./load.ts";
+import { MUTANTS } from "./mutants.ts";
+import { playOnRedis } from "./redis-simulation.ts";
+import * as sound from "./simulation.ts";
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string" },
+    mutant: { type: "string" },
+    redis: { type: "string" },
+    whole: { type: "boolean", default: false },
+  },
+});
+const { mutant: wanted, redis, whole } = values;
+const seed = Number(values.seed ?? Number.NaN);
+if (!Number.isSafeInteger(seed)) {
+  throw new Error(
+    "usage: node test/model/replay.ts --seed N [--whole] [--mutant R4 | --redis URL]",
+  );
+}
+
+const { plan, outcome } = await replayed();
+console.log(`Clients:\n${plan.clients.map((client) => JSON.stringify(client)).join("\n")}`);
+console.log(`\nFaults:\n${plan.faults.map((fault) => JSON.stringify(fault)).join("\n")}`);
+console.log(`\nSteps:\n${outcome.log.join("\n")}`);
+console.log(`\n${outcome.violation ?? "no promise was broken"}`);
+process.exitCode = outcome.violation === undefined ? 0 : 1;
+
+async function replayed(): ReturnType<typeof sound.replay> {
+  if (redis !== undefined) {
+    const all = planOf(seed);
+    return { plan: all, outcome: (await playOnRedis(all, redis, true)).outcome };
+  }
+  if (wanted === undefined) return sound.replay(seed, { isShortened: !whole });
+  const mutant = MUTANTS.find(({ name }) => name.startsWith(wanted));
+  if (mutant === undefined) throw new Error(`no bug is called ${wanted}`);
+  return (await loadWith(mutant)).replay(seed, { isShortened: !whole });
+}

@@ -1,0 +1,84 @@
+import { GRACE_MS, LOCKER, MAX_TTL_MS, type FaultKind, type Plan } from "./plan.ts";
+import { Violation } from "./ledger.ts";
+import { LockerScript } from "./locker-script.ts";
+import { scheduleFaults } from "./faults.ts";
+import { ServiceScript } from "./service-script.ts";
+import { World, type PlayOptions, type Station } from "./world.ts";
+
+/** What came of one schedule. */
+export interface Outcome {
+  /** The first broken promise. */
+  readonly violation: string | undefined;
+  readonly hits: ReadonlyMap<FaultKind, number>;
+  readonly grants: number;
+  readonly takeovers: number;
+  /** Steps between which everything was looked at. */
+  readonly steps: number;
+  readonly log: readonly string[];
+}
+
+/** Plays one schedule to its end. The same plan always goes the same way. */
+export async function play(plan: Plan, options: PlayOptions = {}): Promise<Outcome> {
+  const world = new World(plan, options);
+  const rejected = (reason: unknown): void =>
+    world.broken(new Violation(`unhandled rejection: ${String(reason)}`));
+  process.on("unhandledRejection", rejected);
+  try {
+    scheduleFaults(world);
+    for (const station of world.stations.values()) scheduleActions(world, station);
+    const noEnd = await world.time.pass(world.look);
+    if (world.violation === undefined) lookAtEnd(world, noEnd);
+  } finally {
+    process.off("unhandledRejection", rejected);
+  }
+  return {
+    violation: world.violation?.message,
+    hits: world.hits,
+    grants: world.laws.grants.granted,
+    takeovers: world.laws.grants.takeovers,
+    steps: world.time.happened,
+    log: world.log ?? [],
+  };
+}
+
+function scheduleActions(world: World, station: Station): void {
+  const { client } = station;
+  const services = new ServiceScript(world, station);
+  const lockers = new LockerScript(world, station);
+  for (const action of client.plan.actions) {
+    client.openRequests += 1;
+    world.time.at(action.atMs, client, () => {
+      world.note(() => `c${client.id} ${JSON.stringify(action)}`);
+      run()
+        .catch(world.broken)
+        .finally(() => (client.openRequests -= 1));
+    });
+    const run = async (): Promise<void> => {
+      if ("steps" in action && "keys" in action) await services.lock(action);
+      else if ("steps" in action) await lockers.job(action);
+      else await services.look(action);
+      world.note(() => `c${client.id} has done ${action.do} ${action.id}`);
+    };
+  }
+}
+
+/** All is done, or dead: nothing may be left. */
+function lookAtEnd(world: World, noEnd: string | undefined): void {
+  try {
+    if (noEnd !== undefined) throw new Violation(noEnd);
+    for (const { client } of world.stations.values()) {
+      if (client.isDead) continue;
+      const left = `c${client.id} has ${client.openRequests} calls, ${client.pendingPledges} pledges and ${client.sleeps} sleeps left`;
+      if (client.openRequests + client.pendingPledges + client.sleeps > 0)
+        throw new Violation(left);
+    }
+    world.time.now += Math.max(MAX_TTL_MS * 2, LOCKER.lockTtlMs);
+    for (const name of world.store.names()) {
+      if (name === "fence") continue;
+      const leftMs = world.store.remainingMs(name) ?? Infinity;
+      if (!name.startsWith("gone:") || leftMs > GRACE_MS) throw new Violation(`${name} is left`);
+    }
+  } catch (thrown) {
+    world.broken(thrown);
+  }
+}

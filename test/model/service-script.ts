@@ -1,0 +1,213 @@
+import { LockService } from "../../src/lock-service.ts";
+import type { Lock } from "../../src/lock.ts";
+import type { LockOptions } from "../../src/lock-options.ts";
+import type { Belief } from "./beliefs.ts";
+import type { Call } from "./ledger.ts";
+import { Outcomes } from "./outcomes.ts";
+import { MAX_TTL_MS, type LockAction, type LookAction } from "./plan.ts";
+import type { Station, World } from "./world.ts";
+
+/** Pauses between two sends of the same command, at most. */
+const RESEND_PAUSE_MS = 100;
+
+class WorkFailed extends Error {}
+
+/** Does what the plan says with a LockService, and checks everything it is told. */
+export class ServiceScript {
+  readonly #world: World;
+  readonly #station: Station;
+  readonly #outcomes: Outcomes;
+  readonly #service: LockService;
+
+  constructor(world: World, station: Station) {
+    this.#world = world;
+    this.#station = station;
+    this.#outcomes = new Outcomes(world);
+    const { client, database } = station;
+    const { runtime, waitUntil } = client;
+    const service = new LockService({ database, runtime, waitUntil, maxTtl: MAX_TTL_MS });
+    this.#service = client.plan.shared ? service.withContext({}) : service;
+  }
+
+  async look({ do: what, key }: LookAction): Promise<void> {
+    try {
+      if (what === "isLocked") await this.#service.isLocked(key);
+      else await this.#service.forceRelease(key);
+    } catch {
+      // No answer: nothing was told.
+    }
+  }
+
+  async lock(action: LockAction): Promise<void> {
+    const { time, ledger } = this.#world;
+    const { client } = this.#station;
+    const { runtime } = client;
+    const { keys, maxHold, abortMs, deadlineMs } = action;
+    const trace = `c${client.id}.${action.id}`;
+    const call = ledger.open(trace, client, keys, maxHold);
+    const abort = new AbortController();
+    if (abortMs !== undefined) time.after(abortMs, client, () => abort.abort());
+    const deadline =
+      deadlineMs === undefined ? undefined : new Date(runtime.now().wall + deadlineMs);
+    const service =
+      deadline === undefined ? this.#service : this.#service.withContext({ deadline });
+    const options = { ...optionsOf(action, trace), signal: abort.signal };
+    const budgetMs = this.#acquireBudget(action);
+    let isAcquired = false;
+    const acquired = (lock: Lock): Belief => {
+      isAcquired = true;
+      this.#outcomes.ended(call, "acquire", call.startedAt, budgetMs);
+      return this.#world.beliefs.begin(call, lock);
+    };
+    try {
+      if (action.do === "withLock") {
+        await this.#withLock(service, action, call, options, acquired);
+        return;
+      }
+      const { retry, waitTimeout, ...once } = options;
+      const lock =
+        action.do === "tryAcquire"
+          ? await service.tryAcquire(keys, once)
+          : await service.acquire(keys, { ...once, retry, waitTimeout });
+      if (lock === null) {
+        this.#outcomes.refused(call);
+        this.#outcomes.ended(call, "tryAcquire", call.startedAt, budgetMs);
+        this.#failed(call);
+        return;
+      }
+      const belief = acquired(lock);
+      await this.#work(action, belief);
+      this.#world.beliefs.end(belief);
+      await this.#end(action, belief);
+    } catch (error) {
+      if (isAcquired) throw error;
+      this.#outcomes.notAcquired(call, error, abort.signal);
+      this.#outcomes.ended(call, "acquire", call.startedAt, budgetMs);
+      this.#failed(call);
+    }
+  }
+
+  async #withLock(
+    service: LockService,
+    action: LockAction,
+    call: Call,
+    options: LockOptions,
+    acquired: (lock: Lock) => Belief,
+  ): Promise<void> {
+    const { beliefs, time, plan } = this.#world;
+    let belief: Belief | undefined;
+    let wasKept = false;
+    let endedAt = 0;
+    let error: unknown;
+    try {
+      await service.withLock(
+        action.keys,
+        async (lock) => {
+          belief = acquired(lock);
+          await this.#work(action, belief);
+          wasKept = beliefs.isKept(belief);
+          beliefs.end(belief);
+          endedAt = time.now;
+          if (action.end === "throw") throw new WorkFailed();
+        },
+        options,
+      );
+    } catch (thrown) {
+      error = thrown;
+    }
+    if (belief === undefined) throw error;
+    this.#outcomes.ended(call, "release", endedAt, 2 * plan.requestTimeout + RESEND_PAUSE_MS);
+    if (action.end === "throw") {
+      if (!(error instanceof WorkFailed)) throw error;
+      return;
+    }
+    this.#outcomes.concluded(belief, error, wasKept);
+    if (error === undefined && belief.tokens.every(({ releaseTold }) => releaseTold)) {
+      this.#outcomes.released(call, belief.tokens);
+    }
+  }
+
+  async #work({ steps, stepMs, ttl }: LockAction, belief: Belief): Promise<void> {
+    const { beliefs, time, plan } = this.#world;
+    const { lock, call } = belief;
+    for (const step of steps) {
+      await this.#station.client.runtime.sleep(stepMs);
+      const since = time.now;
+      const budgetMs = 2 * plan.requestTimeout + RESEND_PAUSE_MS;
+      if (step === "write") this.#world.check(() => beliefs.write(belief));
+      if (step === "stopAutoRenew") lock.stopAutoRenew();
+      if (step === "isHeld") {
+        try {
+          const isHeld = await lock.isHeld();
+          this.#outcomes.held(belief, isHeld, since);
+        } catch (error) {
+          if (!(error instanceof Error) || error.name !== "DatabaseError") throw error;
+        }
+        this.#outcomes.ended(call, "isHeld", since, budgetMs);
+      }
+      if (step === "extend") {
+        const ms = Math.min(ttl * 2, MAX_TTL_MS);
+        try {
+          await lock.extend(ms);
+          this.#outcomes.extended(belief, lock.ttl, since);
+        } catch (error) {
+          if (!(error instanceof Error) || !("code" in error)) throw error;
+          this.#outcomes.extensionFailed(belief, error);
+        }
+        this.#outcomes.ended(call, "extend", since, budgetMs);
+      }
+    }
+  }
+
+  async #end({ end }: LockAction, belief: Belief): Promise<void> {
+    const { lock } = belief;
+    if (end === "forget") return;
+    const first = this.#release(belief);
+    if (end === "background") {
+      first.catch(this.#world.broken);
+      return;
+    }
+    if (end === "twice") await Promise.all([first, this.#release(belief)]);
+    else await first;
+    if (end === "throw") await lock[Symbol.asyncDispose]();
+  }
+
+  async #release({ call, lock, tokens }: Belief): Promise<void> {
+    const { plan, time } = this.#world;
+    const since = time.now;
+    try {
+      await lock.release();
+      this.#outcomes.released(call, tokens);
+    } catch (error) {
+      this.#outcomes.notReleased(call, tokens, error);
+    }
+    const budgetMs = 2 * plan.requestTimeout + RESEND_PAUSE_MS;
+    this.#outcomes.ended(call, "release", since, budgetMs);
+  }
+
+  /** Once what it may have left is cleaned up, nothing of it may be there. */
+  #failed(call: Call): void {
+    const { client } = this.#station;
+    const { time } = this.#world;
+    if (client.pendingPledges === 0) call.closed = "failed";
+    else time.after(50, client, () => this.#failed(call));
+  }
+
+  #acquireBudget({ do: what, waitMs, retries }: LockAction): number {
+    const { requestTimeout } = this.#world.plan;
+    if (what === "tryAcquire") return requestTimeout;
+    if (waitMs !== undefined) return waitMs + requestTimeout;
+    return retries === 0 ? requestTimeout : Infinity;
+  }
+}
+
+function optionsOf(action: LockAction, trace: string): LockOptions {
+  const { ttl, renew, maxHold, waitMs, retries } = action;
+  return {
+    ttl,
+    trace,
+    autoRenew: renew ? { maxHold } : { enabled: false, maxHold },
+    waitTimeout: waitMs,
+    retry: { initialDelay: 50, maxRetries: retries },
+  };
+}

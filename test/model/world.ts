@@ -1,0 +1,159 @@
+import { MemoryDatabase, MemoryStore } from "../../src/testing/index.ts";
+import { Beliefs } from "./beliefs.ts";
+import { Client } from "./client.ts";
+import { lookBefore, type Before, type Command } from "./evidence.ts";
+import { Laws } from "./laws.ts";
+import { Ledger, Violation, type Token } from "./ledger.ts";
+import { NetworkDatabase, type Wait } from "./network.ts";
+import { GRACE_MS, type FaultKind, type Plan } from "./plan.ts";
+import type { RedisTwin } from "./redis-twin.ts";
+import { noteSend, type Send } from "./sends.ts";
+import { StoreView } from "./store-view.ts";
+import { TrueTime } from "./true-time.ts";
+import { Wire, type WireWorld } from "./wire.ts";
+
+export interface PlayOptions {
+  /** Notes every step. @default false */
+  readonly isLogged?: boolean;
+  /** Makes the store's twin in real Redis. */
+  readonly twin?: (store: MemoryStore) => RedisTwin;
+}
+
+/** A client and its way to the store. */
+export interface Station {
+  readonly client: Client;
+  readonly wire: Wire;
+  readonly database: NetworkDatabase;
+}
+
+/** One store, its clients, and everything that is true of them. */
+export class World implements WireWorld {
+  readonly plan: Plan;
+  readonly time = new TrueTime();
+  readonly store: MemoryStore;
+  readonly view: StoreView;
+  readonly ledger: Ledger;
+  readonly laws: Laws;
+  readonly beliefs: Beliefs;
+  readonly stations: ReadonlyMap<number, Station>;
+  readonly hits = new Map<FaultKind, number>();
+  readonly log: string[] | undefined;
+  violation: Violation | undefined;
+  storeDownUntil = -1;
+  readonly #twin: RedisTwin | undefined;
+
+  constructor(plan: Plan, { isLogged = false, twin }: PlayOptions) {
+    this.plan = plan;
+    this.log = isLogged ? [] : undefined;
+    const now = (): number => this.time.now;
+    // Its expiry runs on true time.
+    const runtime = {
+      now: () => ({ wall: this.time.now, monotonic: this.time.now }),
+      sleep: () => Promise.reject(new Error("the store does not sleep")),
+      random: () => 0,
+      token: () => "",
+    };
+    this.store = new MemoryStore(runtime);
+    this.#twin = twin?.(this.store);
+    this.view = new StoreView(this.store);
+    this.ledger = new Ledger(now);
+    this.laws = new Laws(this.view, this.ledger, now);
+    this.beliefs = new Beliefs(this.view, this.ledger, now);
+    this.stations = new Map(plan.clients.map((client) => [client.id, this.#station(client)]));
+  }
+
+  readonly isStoreUp = (): boolean => this.storeDownUntil <= this.time.now;
+
+  readonly hit = (kind: FaultKind): void => {
+    this.hits.set(kind, (this.hits.get(kind) ?? 0) + 1);
+  };
+
+  readonly note = (text: () => string): void => {
+    this.log?.push(`${this.time.now.toFixed(1).padStart(8)}  ${text()}`);
+  };
+
+  /** The first broken promise ends the schedule. */
+  readonly broken = (thrown: unknown): void => {
+    if (this.violation !== undefined) return;
+    const message = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+    this.violation = thrown instanceof Violation ? thrown : new Violation(message);
+    this.note(() => `VIOLATION ${this.violation?.message}`);
+  };
+
+  check(look: () => void): void {
+    try {
+      look();
+    } catch (thrown) {
+      this.broken(thrown);
+    }
+  }
+
+  /** Looks at everything that must hold at every moment. */
+  readonly look = (): void => {
+    this.check(() => {
+      this.beliefs.look();
+      this.beliefs.lookForOrphans(this.plan.keys);
+    });
+  };
+
+  readonly sent = (client: Client, command: Command, wait: Wait): Send =>
+    noteSend(this, client, command, wait);
+
+  readonly apply = <T>(client: Client, command: Command, apply: () => Promise<T>): Promise<T> => {
+    const applied = this.#apply(client, command, apply);
+    if (this.#twin !== undefined) this.time.standStill(applied);
+    return applied;
+  };
+
+  readonly #apply = async <T>(
+    client: Client,
+    command: Command,
+    apply: () => Promise<T>,
+  ): Promise<T> => {
+    const before = lookBefore(this.view, command, this.plan.keys);
+    if (before.isFull) this.hit("full");
+    if (!this.store.has("fence")) this.ledger.counterLost = true;
+    try {
+      const outcome = await apply();
+      this.#judge(client, command, before, outcome);
+      return outcome;
+    } catch (thrown) {
+      if (thrown instanceof Violation) this.broken(thrown);
+      else this.#judge(client, command, before, undefined);
+      throw thrown;
+    }
+  };
+
+  #judge(client: Client, command: Command, before: Before, outcome: unknown): void {
+    if (command.operation === "forceDelete" && outcome === true) this.hit("forceRelease");
+    this.check(() => this.laws.judge(client, command, before, outcome));
+  }
+
+  /** What the store had is gone; its holders learn of it when they look. */
+  lose(names: readonly string[]): void {
+    for (const name of names) {
+      this.store.delete(name);
+      for (const token of this.ledger.tokens.values()) {
+        if (name === `gone:${token.ownerHash}`) token.tombstoneLost = true;
+      }
+    }
+  }
+
+  /** Before anything is lost: whoever has a record there may believe in it for a while. */
+  excuse(isConcerned: (token: Token) => boolean): void {
+    for (const token of this.ledger.tokens.values()) {
+      if (isConcerned(token)) this.ledger.lost(token);
+    }
+  }
+
+  #station(plan: Plan["clients"][number]): Station {
+    const client = new Client(plan, this.plan.seed, this.time);
+    const wire = new Wire(this, client);
+    const { requestTimeout } = this.plan;
+    const options = { store: this.store, runtime: client.runtime, requestTimeout };
+    const memory = new MemoryDatabase({ ...options, graceMs: GRACE_MS });
+    const backend = this.#twin?.backend(memory, client.runtime) ?? memory;
+    const database = new NetworkDatabase(backend, wire.carry, client.runtime);
+    return { client, wire, database };
+  }
+}

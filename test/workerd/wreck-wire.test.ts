@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+import { coveringCases, runCase, type CaseTools } from "../support/wreck-case.ts";
+import { LagMeter, inPool } from "../support/wreck-pool.ts";
+import { remoteWire } from "../support/wreck-wire.ts";
+import { frontControl } from "./worker-under-test.ts";
+
+/** Every so many of the cases that run in Node: the same in the other runtime. */
+const EVERY = 7;
+const AT_ONCE = 10;
+
+const CASES = coveringCases().filter((_, index) => index % EVERY === 0);
+
+describe("in workerd too, whatever goes wrong on the wire, every answer is true and nothing is left:", () => {
+  it.each([...new Set(CASES.map(({ life }) => life))])("who %s", async (life) => {
+    const found: string[] = [];
+    // Nothing crosses from one test, which may be a request, into the next.
+    const lag = new LagMeter();
+    lag.start();
+    const tools: CaseTools = { openWire: () => remoteWire(frontControl()), clock: () => lag };
+    let hitCases = 0;
+    const cases = CASES.filter((one) => one.life === life);
+    await inPool(cases, AT_ONCE, async (one) => {
+      const { violations, hits } = await runCase(one, tools);
+      const name = `${one.fault}, ${one.times}, ${one.setup}`;
+      found.push(...violations.map((violation) => `${name}: ${violation}`));
+      if (hits > 0) hitCases += 1;
+    });
+    lag.stop();
+    expect(found).toEqual([]);
+    expect(hitCases).toBeGreaterThan(0);
+  });
+});
