@@ -85,7 +85,7 @@ function toldOfRenewal(
 ): void {
   if (status === "SUCCESS") token.proofs.push(proof);
   // It has looked: what it goes on believing from here on is its own fault.
-  if (token.lostAt !== undefined && appliedAt >= token.lostAt) token.lostAt = undefined;
+  if (token.lostAt !== undefined && appliedAt > token.lostAt) token.lostAt = undefined;
 }
 
 function concerned({ ledger }: World, command: Command): readonly Token[] {
