@@ -107,7 +107,7 @@ export class GrantLaws {
     const { record } = found;
     if (record === null) return fail(`R7: ${key} was granted over what is no record`);
     const isNamed = suspects.some((suspect) => suspect.ownerHash === record.ownerHash);
-    if (!isNamed || !this.#view.isDead(found, record)) {
+    if (!isNamed || this.#view.isAlive(record.processHash)) {
       return fail(`${key} was granted while ${record.ownerHash} has it`);
     }
     this.takeovers += 1;
