@@ -45,7 +45,6 @@ export function checkLockerOptions(options: LockerOptions): LockerSettings {
   checkType("options", options, "object");
   const { database, waitUntil, reportWriteMs = 2_000, reportTtlMs = 10_000 } = options;
   const { lockRecheckMs = 5_000, lockTtlMs = 300_000 } = options;
-  const { lockExtendMs = Math.min(60_000, Math.ceil(lockTtlMs / 3)) } = options;
   if (!isDatabase(database) && typeof database?.moduleName !== "string") {
     throw new LockConfigurationError(
       "database",
@@ -54,6 +53,8 @@ export function checkLockerOptions(options: LockerOptions): LockerSettings {
   }
   if (waitUntil !== undefined) checkType("waitUntil", waitUntil, "function");
   checkInteger("reportWriteMs", reportWriteMs, MIN_RENEWAL_GAP_MS);
+  checkInteger("lockTtlMs", lockTtlMs, reportWriteMs * 2);
+  const { lockExtendMs = Math.min(60_000, Math.ceil(lockTtlMs / 3)) } = options;
   return {
     database,
     waitUntil,
@@ -61,7 +62,7 @@ export function checkLockerOptions(options: LockerOptions): LockerSettings {
     // A holder whose report is due when its liveness ends would be dead in between.
     reportTtlMs: checkInteger("reportTtlMs", reportTtlMs, reportWriteMs * 2),
     lockRecheckMs: checkInteger("lockRecheckMs", lockRecheckMs, 1),
-    lockTtlMs: checkInteger("lockTtlMs", lockTtlMs, reportWriteMs * 2),
+    lockTtlMs,
     lockExtendMs: checkInteger("lockExtendMs", lockExtendMs, 1),
     runtime: options.runtime ?? systemRuntime,
   };

@@ -74,7 +74,7 @@ it("whatever a client answers or throws: a value or a typed error, and no lock w
     };
     await expectComposure(new LockService({ database, ...options }), isGrant);
   });
-  await fc.assert(property, runs(100));
+  await fc.assert(property, runs(50));
   await Promise.all(pledges);
 });
 

@@ -6,7 +6,7 @@ import { useRest, type Rest } from "../support/rest.ts";
 import { hostileText, isLawful, runs } from "../support/wreck-arbitraries.ts";
 
 const rests = useRest();
-const RUNS = runs(80);
+const RUNS = runs(40);
 
 type Guarded = { Variables: LocksVariables & GuardVariables };
 
@@ -125,5 +125,5 @@ it("whatever the database answers meanwhile, a visitor is told nothing of it", a
     expect(await shown(answer)).not.toMatch(new RegExp(`secret-of-the-server|${token}`));
     expect(errors).toEqual([]);
   });
-  await fc.assert(property, runs(60));
+  await fc.assert(property, runs(30));
 });

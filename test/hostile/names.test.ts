@@ -5,7 +5,7 @@ import { useRest, type Rest } from "../support/rest.ts";
 import { hostileText, isLawful, runs } from "../support/wreck-arbitraries.ts";
 
 const rests = useRest();
-const RUNS = runs(80);
+const RUNS = runs(40);
 
 async function keysOf(rest: Rest): Promise<string[]> {
   const { prefix } = rest;
@@ -69,7 +69,7 @@ it("any two texts are two locks, and all or none of them are had", async () => {
     await all.release();
     expect(await keysOf(rest)).toEqual(["fence"]);
   });
-  await fc.assert(property, runs(60));
+  await fc.assert(property, runs(30));
 });
 
 it("any text is a trace, and comes back as it was; or it is refused before anything is sent", async () => {

@@ -5,7 +5,7 @@ import { useRest } from "../support/rest.ts";
 import { garbageCommand, garbageText, runs } from "../support/wreck-arbitraries.ts";
 
 const rests = useRest();
-const RUNS = runs(60);
+const RUNS = runs(30);
 
 /** The lock, null when it was refused, or an error of ours. */
 async function attempt(locks: LockService, key: string): ReturnType<LockService["tryAcquire"]> {
@@ -109,7 +109,7 @@ it("whatever is stored as the fence: an acquisition draws a higher one, or is re
       expect(await locks.isLocked("a")).toBe(false);
     }
   });
-  await fc.assert(property, runs(40));
+  await fc.assert(property, runs(20));
   await rest.command("DEL", name);
 });
 
@@ -133,5 +133,5 @@ it("whatever is stored as a process, or as why a token ended: nobody is let in b
     expect(await locks.isLocked("a")).toBe(false);
     await rest.command("DEL", names.proc, names.gone);
   });
-  await fc.assert(property, runs(60));
+  await fc.assert(property, runs(30));
 });

@@ -40,9 +40,14 @@ describe.concurrent(
       const found: string[] = [];
       const cases = CASES.filter((one) => one.life === life);
       await inPool(cases, AT_ONCE, async (one) => {
-        const { violations, hits } = await runCase(one, tools());
         const name = `${one.fault}, ${one.times}, ${one.setup}`;
-        found.push(...violations.map((violation) => `${name}: ${violation}`));
+        let hits = 0;
+        // Whom the rival refuses may never send what the fault is for: lived again, it is met.
+        for (let lives = 0; hits === 0 && lives < 3; lives += 1) {
+          const judged = await runCase(one, tools());
+          found.push(...judged.violations.map((violation) => `${name}: ${violation}`));
+          hits = judged.hits;
+        }
         if (hits > 0) hitCases.set(one.fault, (hitCases.get(one.fault) ?? 0) + 1);
       });
       expect(found).toEqual([]);
