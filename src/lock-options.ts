@@ -106,7 +106,7 @@ export function checkServiceOptions(options: LockServiceOptions): Settings {
 }
 
 /** @throws LockConfigurationError naming the option */
-export function checkContext({ waitUntil, deadline, signal }: LockContext): LockContext {
+function checkContext({ waitUntil, deadline, signal }: LockContext): LockContext {
   if (waitUntil !== undefined) checkType("waitUntil", waitUntil, "function");
   if (signal !== undefined) checkSignal("signal", signal);
   if (deadline !== undefined && !(deadline instanceof Date && !Number.isNaN(deadline.getTime()))) {

@@ -38,7 +38,7 @@ export async function readOwnerHashStatus(
 }
 
 /** The key and process in an owner hash, ours or distributed-locker's; null when it is none. */
-export function parseOwnerHash(ownerHash: string): { key: string; processHash: string } | null {
+function parseOwnerHash(ownerHash: string): { key: string; processHash: string } | null {
   const [, key, processHash] = /^(.+)@([^/@]+\/\d+\.\d+)\.\d+(?:#.*)?$/s.exec(ownerHash) ?? [];
   return key === undefined || processHash === undefined ? null : { key, processHash };
 }

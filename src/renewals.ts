@@ -87,8 +87,7 @@ export class Renewals {
       emit({ type: "renewalFailed", keys: asked.flatMap(([holding]) => holding.keys), error });
       this.reschedule();
     });
-    const patience = Math.max(patienceMs, MIN_RENEWAL_GAP_MS);
-    const sent = await bounded(runtime, renewal, patience, interrupt);
+    const sent = await bounded(runtime, renewal, patienceMs, interrupt);
     if (sent.ended === "late") countFailure();
   }
 
