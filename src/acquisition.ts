@@ -54,8 +54,9 @@ export type Attempt =
   | { readonly status: "error"; readonly error: unknown; readonly why: string };
 
 /**
- * One call's way to its locks. All its sends carry one token, so that a send whose answer was lost
- * is found again as its own; a call that may have left something behind cleans up after itself.
+ * One call's way to its locks. A send whose answer was lost is repeated under its token, so that it
+ * is found again as its own; an answer of refusal ends the token, so that no copy of it delivered
+ * later takes the lock. A call that may have left something behind cleans up after itself.
  */
 export class Acquisition {
   readonly #context: LeaseContext;
@@ -107,17 +108,23 @@ export class Acquisition {
         case LockStatus.SUCCESS:
           return this.#won(claims, outcome, since, ask);
         case LockStatus.SOMEONE_ELSE_HOLDS_LOCK:
+          this.#discardToken();
           if (this.#suspect(outcome) && limits.budgetLeft() > 0 && round < MAX_ROUNDS) break;
           return { ...outcome, status: "held", key: this.#nameOf(outcome.key) };
         case "GONE":
         case "LOST":
-          this.abandon();
-          this.#processHash = this.#mint();
+          this.#discardToken();
           if (limits.budgetLeft() <= 0 || round >= MAX_ROUNDS) {
             return { status: "error", error: undefined, why: "its token was used up" };
           }
       }
     }
+  }
+
+  /** A token that was refused, or has ended, can never acquire: the next send needs another. */
+  #discardToken(): void {
+    this.abandon();
+    this.#processHash = this.#mint();
   }
 
   /** The call ends without the lock, or with another token: takes back what may have been stored. */

@@ -39,7 +39,8 @@ end
 `;
 
 /**
- * Takes all claims or none.
+ * Takes all claims or none. A refusal ends its owner hashes: the same request delivered again, when
+ * the keys are free and its caller has gone, must not take them for nobody.
  *
  * KEYS: fence, proc, then lock and gone of each claim, then proc and gone of each suspect.
  * ARGV: claims, ttlMs, livenessMs, graceMs, first fence, process data, then owner hash and record
@@ -61,11 +62,12 @@ for s = 1, (#KEYS - 2 - 2 * claims) / 2 do
   }
 end
 
-local own, taken, ownFence, isGone, refusal = {}, {}, "", false, nil
+local own, taken, ownFence, isGone, wasRefused, refusal = {}, {}, "", false, false, nil
 for i = 1, claims do
   local lockKey, ownerHash, suspect = KEYS[1 + 2 * i], ARGV[5 + 2 * i], suspects[i]
   local raw, record = read(lockKey)
-  if redis.call("EXISTS", KEYS[2 + 2 * i]) == 1 then isGone = true end
+  local reason = redis.pcall("GET", KEYS[2 + 2 * i])
+  if reason == "refused" then wasRefused = true elseif reason then isGone = true end
   if record and record.ownerHash == ownerHash then
     own[#own + 1], ownFence = lockKey, fenceOf(record)
   elseif record and suspect and record.ownerHash == suspect.ownerHash
@@ -77,9 +79,10 @@ for i = 1, claims do
   end
 end
 
-if isGone or refusal then
+if isGone or wasRefused or refusal then
   if #own > 0 then redis.call("DEL", procKey, unpack(own)) end
-  if isGone then return { "GONE", "", 0, "", 0 } end
+  if isGone or not refusal then return { "GONE", "", 0, "", 0 } end
+  for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], "refused", "PX", graceMs) end
   return refusal
 end
 

@@ -27,6 +27,8 @@ import {
 /** The largest first fence, as in RedisDatabase. */
 const MAX_FIRST_FENCE = 2 ** 52;
 
+type Refusal = AcquireOutcome & { readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK };
+
 /**
  * A database for unit tests that behaves as RedisDatabase does, command for command, without Redis
  * and without waiting. Time is the runtime's: with a ManualRuntime, the test's.
@@ -47,7 +49,7 @@ export class MemoryDatabase extends MemoryPrimitives {
     const { processHash } = firstOf(claims).lockData;
     const own: { readonly key: string; readonly lockData: LockData }[] = [];
     const taken: Suspect[] = [];
-    let refusal: AcquireOutcome | undefined;
+    let refusal: Refusal | undefined;
     for (const { key, lockData } of claims) {
       const found = this.find(key);
       const holder = found?.lockData;
@@ -56,13 +58,14 @@ export class MemoryDatabase extends MemoryPrimitives {
       else if (holder && suspect && this.#isDead(holder, suspect)) taken.push(suspect);
       else if (found) refusal ??= { ...heldBy(found), key, remainingMs: found.remainingMs };
     }
-    if (claims.some(({ lockData }) => this.store.has(goneName(lockData.ownerHash)))) {
-      refusal = { status: "GONE" };
-    }
-    if (refusal !== undefined) {
+    const reasons = claims.map(({ lockData }) => this.store.get(goneName(lockData.ownerHash)));
+    const isGone = reasons.some((reason) => reason !== undefined && reason !== "refused");
+    if (isGone || reasons.includes("refused") || refusal !== undefined) {
       for (const { key } of own) this.store.delete(lockName(key));
       if (own.length > 0) this.store.delete(procName(processHash));
-      if ("lockData" in refusal) this.#seen(refusal.lockData?.fence);
+      if (isGone || refusal === undefined) return { status: "GONE" };
+      for (const { lockData } of claims) this.#bury(lockData.ownerHash, "refused");
+      this.#seen(refusal.lockData?.fence);
       return refusal;
     }
     if (own.length === claims.length) {

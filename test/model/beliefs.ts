@@ -119,9 +119,7 @@ function isOrphan(token: Token, ledger: Ledger): boolean {
   // Delivered later than tombstones last: blocks for one TTL, as DESIGN 8 says.
   if (token.goneAt > -Infinity) return ledger.isBuried(token);
   // Every release was lost on the way; the client gave up when the TTL had passed.
-  if (token.releaseSends > 0) return false;
-  // A refusal is not compensated: only a network that repeats requests by itself can do this.
-  return token.openSends > 0 || token.call.closed === "released";
+  return token.releaseSends === 0;
 }
 
 function isHonest(token: Token, client: Client, now: number): boolean {

@@ -40,6 +40,8 @@ export class GrantLaws {
           fail(`an acquire that was not granted left ${lockData.ownerHash}`);
         }
       }
+      // A full store has no room for a tombstone either: a copy may come when there is.
+      if (outcome === undefined) for (const token of tokens) token.tombstoneLost = true;
       if (outcome?.status === "LOST") {
         for (const token of tokens) this.#ledger.bury(token, before.isFull);
         if (!own.every(Boolean) || livenessLeft > 0) fail("an acquire said LOST of no lost lock");
@@ -93,9 +95,12 @@ export class GrantLaws {
     if (found === undefined) return fail(`${refusal.key} was refused although it is free`);
     const holder = this.#ledger.token(found.record?.ownerHash ?? "");
     const isOwnCall = tokens.some((token) => token.call === holder?.call);
-    // A token whose tombstone is lost may come back, and meet the one that took its place.
+    // A copy of what was refused before may meet the token that has won since; and one whose
+    // tombstone is lost may come back, and meet the one that took its place.
+    const isLate = tokens.some(({ goneAt }) => goneAt > -Infinity);
     const mayReturn = [holder, ...tokens].some((token) => token?.tombstoneLost);
-    if (isOwnCall && !mayReturn) fail(`${refusal.key} was refused by itself`);
+    if (isOwnCall && !isLate && !mayReturn) fail(`${refusal.key} was refused by itself`);
+    for (const token of tokens) this.#ledger.bury(token, before.isFull);
   }
 
   #tookOver(

@@ -9,7 +9,7 @@ export interface Mutant {
   readonly seed: number;
 }
 
-/** Each of the rules R1 to R12 removed, and four bugs that lock libraries are known for. */
+/** Each of the rules R1 to R12 removed, and five bugs that lock libraries are known for. */
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "R1: a late renewal shortens the lock",
@@ -121,6 +121,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace:
       'why: "the database gave no answer that counts" };\n        }\n        this.#processHash = this.#mint();\n        continue;',
     seed: 16,
+  },
+  {
+    name: "a refused acquire may be delivered again",
+    file: "testing/memory-database.ts",
+    find: 'for (const { lockData } of claims) this.#bury(lockData.ownerHash, "refused");',
+    replace: "",
+    seed: 12,
   },
   {
     name: "the signal aborts on the tick after expiry",

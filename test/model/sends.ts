@@ -111,8 +111,10 @@ function checkPledge(
 ): void {
   if (client.pendingPledges > 0 || client.isDead) return;
   const isAsking = command.operation === "renew" && command.request.every((r) => r.ttlMs === 0);
+  // Who has lost its lock owes nothing for what a late copy of its acquire has stored since.
   const isYoung = tokens.some(
-    ({ key, ownerHash, call }) =>
+    ({ key, ownerHash, wasLost, call }) =>
+      !wasLost &&
       (command.operation !== "release" || view.at(key)?.record?.ownerHash === ownerHash) &&
       time.now < call.startedAt + call.maxHold &&
       client.clock.disturbedUntil < call.startedAt,

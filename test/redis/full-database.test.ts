@@ -70,6 +70,14 @@ describe.skipIf(onlyBorrowedRedis)("a full database", () => {
     expect(await full.exists(owner.procKey)).toBe(false);
   });
 
+  it("R5 a refusal is still told, although no tombstone can be left", async () => {
+    const full = open();
+    const [owner, other] = [full.owner(), full.owner()];
+    await owner.acquire();
+    await fill(full);
+    expect(await other.acquire()).toMatchObject({ status: "SOMEONE_ELSE_HOLDS_LOCK" });
+  });
+
   it("R5 forceDelete still frees", async () => {
     const full = open();
     const owner = full.owner();

@@ -70,6 +70,13 @@ export const expiryFirst: readonly Definition[] = [
     },
   ),
 
+  define("R5 a refusal on a full database is answered", ["full"], async (scene) => {
+    await scene.owner().acquires();
+    await whileFull(scene, async () => {
+      same((await scene.owner().acquire()).status, "SOMEONE_ELSE_HOLDS_LOCK", "acquire");
+    });
+  }),
+
   define("R5 forceDelete on a full database frees the key", ["full"], async (scene) => {
     const owner = scene.owner();
     await owner.acquires();

@@ -104,13 +104,17 @@ export const neverResurrect: readonly Definition[] = [
     },
   ),
 
-  define("R2 a refused acquire creates nothing", ["storage", "tombstones"], async (scene) => {
-    const [holder, other] = [scene.owner(), scene.owner()];
-    await holder.acquires({ ttlMs: MIDDLE_MS });
-    await scene.unchanged(holder.lock, async () => {
-      await other.acquire({ ttlMs: LONG_MS });
-    });
-    await scene.absent(other.proc, other.gone);
-    await scene.left([holder.lock, holder.proc], 1, MIDDLE_MS);
-  }),
+  define(
+    "R2 a refused acquire creates nothing but a tombstone",
+    ["storage", "tombstones"],
+    async (scene) => {
+      const [holder, other] = [scene.owner(), scene.owner()];
+      await holder.acquires({ ttlMs: MIDDLE_MS });
+      await scene.unchanged(holder.lock, async () => {
+        await other.acquire({ ttlMs: LONG_MS });
+      });
+      await scene.absent(other.proc);
+      await scene.left([holder.lock, holder.proc], 1, MIDDLE_MS);
+    },
+  ),
 ];

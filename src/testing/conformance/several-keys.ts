@@ -109,9 +109,9 @@ export const severalKeys: readonly Definition[] = [
     ["severalKeys"],
     async (scene) => {
       const dead = [await scene.deadOwner("a"), await scene.deadOwner("c")];
-      const heir = scene.owner(["a", "b", "c"]);
+      const [early, heir] = [scene.owner(["a", "b", "c"]), scene.owner(["a", "b", "c"])];
       const suspects = dead.flatMap((owner) => owner.suspects).toReversed();
-      const { status } = await heir.acquire({ suspects: suspects.slice(0, 1) });
+      const { status } = await early.acquire({ suspects: suspects.slice(0, 1) });
       same(status, "SOMEONE_ELSE_HOLDS_LOCK", "acquire that suspects one of them");
       await scene.holderIs("c", dead[1] ?? null);
       has(await heir.acquire({ suspects }), { status: "SUCCESS", takenOver: "a" }, "takeover");

@@ -115,7 +115,7 @@ export const takeover: readonly Definition[] = [
     async (scene) => {
       const [foreign, heir] = [scene.owner("key", { livenessMs: null }), scene.owner()];
       await scene.database.tryCreate("key", foreign.lockData, TTL_MS);
-      same((await heir.acquire()).status, "SOMEONE_ELSE_HOLDS_LOCK", "acquire");
+      same((await scene.owner().acquire()).status, "SOMEONE_ELSE_HOLDS_LOCK", "acquire");
       same((await scene.database.inspect("key"))?.alive, false, "alive");
       has(await heir.acquire({ suspects: foreign.suspects }), { status: "SUCCESS" }, "takeover");
       await scene.holderIs("key", heir);

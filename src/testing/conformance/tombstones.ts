@@ -2,6 +2,7 @@ import { define, type Definition } from "./definition.ts";
 import { same } from "./verify.ts";
 
 const GONE = { status: "GONE" };
+const HELD = "SOMEONE_ELSE_HOLDS_LOCK";
 
 /** R4: an owner hash that has ended creates nothing any more, and its release tells the truth. */
 export const tombstones: readonly Definition[] = [
@@ -48,6 +49,50 @@ export const tombstones: readonly Definition[] = [
       await successor.acquires();
       same(await owner.acquire(), GONE, "a late acquire");
       await successor.renews();
+    },
+  ),
+
+  define(
+    "R4 a refused acquire that is delivered again when the key is free creates nothing",
+    ["tombstones"],
+    async (scene) => {
+      const [holder, owner] = [scene.owner(), scene.owner()];
+      await holder.acquires();
+      same((await owner.acquire()).status, HELD, "acquire");
+      same((await owner.acquire()).status, HELD, "the same delivered again");
+      await holder.releases("SUCCESS");
+      same(await owner.acquire(), GONE, "a late acquire");
+      await scene.holderIs("key", null);
+      same(await scene.database.readProcessData(owner.processHash), null, "its process");
+      await owner.releases("NO_KEY");
+    },
+  ),
+
+  define(
+    "R4 a refused acquire that is delivered again does not take over from the dead",
+    ["tombstones"],
+    async (scene) => {
+      const dead = await scene.deadOwner();
+      const owner = scene.owner();
+      same((await owner.acquire()).status, HELD, "acquire");
+      same(await owner.acquire({ suspects: dead.suspects }), GONE, "a late acquire");
+      await scene.holderIs("key", dead);
+    },
+  ),
+
+  define(
+    "R4 a refusal of several keys ends the claims to all of them",
+    ["tombstones", "severalKeys"],
+    async (scene) => {
+      for (const held of ["a", "b"]) {
+        const [holder, owner] = [scene.owner(held), scene.owner(["a", "b"])];
+        await holder.acquires();
+        same((await owner.acquire()).status, HELD, "acquire");
+        await holder.releases("SUCCESS");
+        same(await owner.acquire(), GONE, "a late acquire");
+        await scene.holderIs("a", null);
+        await scene.holderIs("b", null);
+      }
     },
   ),
 
@@ -148,14 +193,16 @@ export const tombstones: readonly Definition[] = [
   ),
 
   define("R4 a tombstone expires by itself", ["tombstones", "storage"], async (scene) => {
-    const [released, forced, old] = [scene.owner(), scene.owner(), scene.owner()];
+    const [released, refused] = [scene.owner(), scene.owner()];
     await released.acquires();
+    await refused.acquire();
     await released.releases("SUCCESS");
+    const [forced, old] = [scene.owner(), scene.owner()];
     await forced.acquires();
     await scene.database.forceDelete("key", forced.ownerHash);
     await old.acquires();
     await scene.storage.remove(old.proc);
     await scene.owner().acquires({ suspects: old.suspects });
-    await scene.left([released.gone, forced.gone, old.gone], 1, 3_600_000);
+    await scene.left([released.gone, refused.gone, forced.gone, old.gone], 1, 3_600_000);
   }),
 ];
