@@ -41,14 +41,13 @@ export async function soakWire(options: {
   try {
     await inPool(casesUntil(signal), atOnce, async (one) => {
       const { violations, hits, acquisitions } = await runCase(one, { openWire, clock: () => lag });
-      const name = `${one.life}, ${one.fault}, ${one.times}, ${one.setup}`;
       summary.cases += 1;
       summary.faults[one.fault] = (summary.faults[one.fault] ?? 0) + hits;
       if (hits > 0) {
         summary.hitCases += 1;
         summary.acquisitions += acquisitions;
       }
-      summary.violations.push(...violations.map((violation) => `${name}: ${violation}`));
+      summary.violations.push(...violations);
       summary.violations.splice(VIOLATIONS_KEPT);
       onProgress(summary);
     });

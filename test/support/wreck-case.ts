@@ -6,7 +6,7 @@ import type { LifeContext } from "./wreck-judge.ts";
 import { LIVES } from "./wreck-lives.ts";
 import { MEDDLED_LIVES } from "./wreck-meddling.ts";
 import { Rival } from "./wreck-rival.ts";
-import { GRACE_MS, Scene, TTL_MS } from "./wreck-scene.ts";
+import { GRACE_MS, LONGEST_TTL_MS, Scene, TTL_MS } from "./wreck-scene.ts";
 import type { Wire } from "./wreck-wire.ts";
 
 /** One thing that is done, and what goes wrong with it on the wire. */
@@ -18,6 +18,7 @@ export interface WireCase {
 }
 
 export interface CaseResult {
+  /** Named by their case. */
   readonly violations: readonly string[];
   /** Requests that were hit. */
   readonly hits: number;
@@ -33,39 +34,34 @@ const SETUPS: readonly string[] = ["bound", "unbound", OWN_CLIENT];
 /** How long the background may take to end what a case began: a TTL, should its answers be lost. */
 const CLEAN_UP_MS = 2 * TTL_MS + 10_000;
 
+/** A process that could not run for so long may have given up its releases: the TTL must do then. */
+const STALL_MS = TTL_MS / 2;
+
+/** How often a case is lived that does not meet its fault. */
+const MOST_LIVES = 3;
+
 /** Every life under every fault; how often it strikes and who is hit goes round. */
 export function coveringCases(): WireCase[] {
   const times = Object.keys(WIRE_TIMES);
   return Object.keys(ALL_LIVES).flatMap((life, row) =>
-    Object.keys(WIRE_FAULTS).map((fault, column) =>
-      possible({
-        life,
-        fault,
-        times: times[(row + column) % times.length] ?? "",
-        setup: SETUPS[(row + Math.floor(column / times.length)) % SETUPS.length] ?? "",
-      }),
-    ),
+    Object.keys(WIRE_FAULTS).map((fault, column) => ({
+      life,
+      fault,
+      times: times[(row + column) % times.length] ?? "",
+      setup: SETUPS[(row + Math.floor(column / times.length)) % SETUPS.length] ?? "",
+    })),
   );
-}
-
-/**
- * A client that sends again by itself may be refused while its first send is still on its way: nobody
- * knows of that one, and it holds the lock for a TTL when it arrives.
- */
-function possible(one: WireCase): WireCase {
-  const isBeyondUs = one.setup === OWN_CLIENT && one.fault === "delivered much later";
-  return isBeyondUs ? { ...one, setup: "bound" } : one;
 }
 
 /** One of all cases there are. `random` gives numbers in [0, 1). */
 export function randomCase(random: () => number): WireCase {
   const oneOf = (list: readonly string[]): string => list[Math.floor(random() * list.length)] ?? "";
-  return possible({
+  return {
     life: oneOf(Object.keys(ALL_LIVES)),
     fault: oneOf(Object.keys(WIRE_FAULTS)),
     times: oneOf(Object.keys(WIRE_TIMES)),
     setup: oneOf(SETUPS),
-  });
+  };
 }
 
 export interface CaseTools {
@@ -78,10 +74,11 @@ export interface CaseTools {
 export async function runCase(one: WireCase, { openWire, clock }: CaseTools): Promise<CaseResult> {
   const [wire, calm] = [await openWire(), await openWire()];
   const prefix = `{${crypto.randomUUID()}}`;
-  const redis = one.setup === "client of its own" ? ownClient(wire) : plainClient(wire);
+  const redis = one.setup === OWN_CLIENT ? ownClient(wire) : plainClient(wire);
   const isBound = one.setup !== "unbound";
   const scene = new Scene({ wire, redis, prefix, isBound, clock });
   const rival = new Rival(scene, patientClient(calm));
+  const { lostMs } = clock();
   const life = ALL_LIVES[one.life];
   if (life === undefined) throw new Error(`no life ${one.life}`);
   rival.start();
@@ -94,14 +91,26 @@ export async function runCase(one: WireCase, { openWire, clock }: CaseTools): Pr
   await rival.stop();
   await wire.settled();
   const hits = Object.values(await wire.hits()).reduce((sum, count) => sum + count, 0);
-  // Who was refused has nothing to take back: what comes of the same request later, nobody knows of.
-  const mayBlock = scene.wasRefused && one.fault === "sent again much later";
-  const flaws = await scene.resourceFlaws();
-  const left = await leftovers(scene);
-  if (!mayBlock) flaws.push(...left);
+  const mustExpire = (): boolean => clock().lostMs - lostMs > STALL_MS;
+  const flaws = [...(await scene.resourceFlaws()), ...(await leftovers(scene, mustExpire))];
   await Promise.all([wire.close(), calm.close()]);
   const { acquisitions, referee } = scene;
-  return { violations: [...referee.violations, ...flaws], hits, acquisitions };
+  const name = `${one.life}, ${one.fault}, ${one.times}, ${one.setup}`;
+  const violations = [...referee.violations, ...flaws].map((what) => `${name}: ${what}`);
+  return { violations, hits, acquisitions };
+}
+
+/** Lives a case until its fault was met: whom the rival refuses may never send what it is for. */
+export async function liveUntilHit(one: WireCase, tools: CaseTools): Promise<CaseResult> {
+  const violations: string[] = [];
+  let [hits, acquisitions] = [0, 0];
+  for (let lives = 0; hits === 0 && lives < MOST_LIVES; lives += 1) {
+    const judged = await runCase(one, tools);
+    violations.push(...judged.violations);
+    hits = judged.hits;
+    acquisitions += judged.acquisitions;
+  }
+  return { violations, hits, acquisitions };
 }
 
 function striker(wire: Wire, { fault, times }: WireCase): LifeContext["strike"] {
@@ -118,9 +127,9 @@ function striker(wire: Wire, { fault, times }: WireCase): LifeContext["strike"] 
 
 /**
  * Waits for the background to end. Then nothing of ours may be left but the fence and tombstones: not
- * even what would soon have expired by itself.
+ * even what would soon have expired by itself, unless it must.
  */
-async function leftovers(scene: Scene): Promise<string[]> {
+async function leftovers(scene: Scene, mustExpire: () => boolean): Promise<string[]> {
   const limit = performance.now() + CLEAN_UP_MS;
   const background = { isSettled: false };
   void Promise.all(scene.pledges).then(() => (background.isSettled = true));
@@ -130,7 +139,11 @@ async function leftovers(scene: Scene): Promise<string[]> {
     await systemRuntime.sleep(15);
   }
   await scene.wire.settled();
-  const { names, flaws } = await keysLeft(scene);
+  let { names, flaws } = await keysLeft(scene);
+  if (flaws.length > 0 && mustExpire()) {
+    await systemRuntime.sleep(LONGEST_TTL_MS);
+    ({ names, flaws } = await keysLeft(scene));
+  }
   if (names.length > 0) await scene.wire.command("DEL", ...names);
   return flaws;
 }

@@ -33,7 +33,6 @@ export async function acquire(
   );
   if (scene.isBound && scene.pledges.length === pledged) referee.report("no pledge was made");
   const isRefusal = "error" in outcome ? isRefused(outcome.error) : outcome.value === null;
-  scene.wasRefused ||= isRefusal || ("error" in outcome && isAborted(outcome.error));
   if (isRefusal) {
     if (!rival.mayHaveHeld(outcome.from, outcome.to) && !scene.isInterfered) {
       referee.report("refused, although nobody else held the lock");

@@ -13,7 +13,7 @@ import {
 } from "./wreck-judge.ts";
 import { TIMEOUT_MS } from "./wreck-faults.ts";
 import { believes } from "./wreck-referee.ts";
-import { TTL_MS } from "./wreck-scene.ts";
+import { LONGEST_TTL_MS, TTL_MS } from "./wreck-scene.ts";
 
 async function withLock(context: LifeContext, script: string): Promise<void> {
   const { scene, rival } = context;
@@ -51,11 +51,8 @@ async function withLock(context: LifeContext, script: string): Promise<void> {
     referee.report(`the work was done, but withLock threw ${String(error)}`);
   } else if (!isRefused(error)) {
     await scene.expectFailure("withLock", outcome);
-  } else {
-    scene.wasRefused = true;
-    if (!rival.mayHaveHeld(outcome.from, outcome.to)) {
-      referee.report("refused, although nobody else held the lock");
-    }
+  } else if (!rival.mayHaveHeld(outcome.from, outcome.to)) {
+    referee.report("refused, although nobody else held the lock");
   }
 }
 
@@ -64,7 +61,7 @@ async function extend(context: LifeContext): Promise<void> {
   const lock = await holds(context);
   if (lock === undefined) return;
   await context.strike("renew");
-  const ttl = 2 * TTL_MS;
+  const ttl = LONGEST_TTL_MS;
   const outcome = await scene.call("extend", TWO_SENDS_MS, () => lock.extend(ttl));
   if ("error" in outcome) {
     await scene.expectFailure("extend", outcome);

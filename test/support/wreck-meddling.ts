@@ -132,7 +132,6 @@ async function job(context: LifeContext): Promise<void> {
   } else if (outcome.value.status === "SUCCESS") {
     if (runs !== 1 || outcome.value.result !== "result") referee.report("a result without work");
   } else {
-    scene.wasRefused = true;
     if (runs > 0) referee.report("a job ran under another's lock");
     if (!rival.mayHaveHeld(outcome.from, outcome.to)) {
       referee.report("refused, although nobody else held the lock");

@@ -1,6 +1,6 @@
 import { LockService, RedisDatabase, systemRuntime } from "../../src/index.ts";
 import type { Lock, RedisClient } from "../../src/index.ts";
-import { GRACE_MS, TTL_MS, type Scene } from "./wreck-scene.ts";
+import { GRACE_MS, LONGEST_TTL_MS, TTL_MS, type Scene } from "./wreck-scene.ts";
 
 const PERIOD_MS = 90;
 const HOLD_MS = 10;
@@ -17,10 +17,10 @@ export class Rival {
 
   constructor(scene: Scene, redis: RedisClient) {
     this.#scene = scene;
-    const { prefix } = scene;
-    const options = { prefix, graceMs: GRACE_MS, requestTimeout: PATIENCE_MS };
+    const { prefix, runtime } = scene;
+    const options = { prefix, runtime, graceMs: GRACE_MS, requestTimeout: PATIENCE_MS };
     const database = new RedisDatabase(redis, options);
-    this.locks = new LockService({ database, defaultTtl: 2 * TTL_MS });
+    this.locks = new LockService({ database, runtime, defaultTtl: LONGEST_TTL_MS });
   }
 
   /** Takes the lock again and again. */

@@ -8,6 +8,8 @@ import type { Wire } from "./wreck-wire.ts";
 
 /** Of the locks under test: longer than anything a case does, unless its subject is their end. */
 export const TTL_MS = 5_000;
+/** Of the rival's lock, and of what is extended. */
+export const LONGEST_TTL_MS = 2 * TTL_MS;
 export const GRACE_MS = 30_000;
 /** What a call may take beyond its budget, on a machine that has much else to do. */
 const SLACK_MS = 2_000;
@@ -36,15 +38,13 @@ export class Scene {
   readonly resource: Resource;
   readonly locks: LockService;
   readonly database: RedisDatabase;
-  /** Counts its sleeps. */
+  /** Of everybody in the scene: counts their sleeps. */
   readonly runtime: Runtime;
   readonly isBound: boolean;
   readonly pledges: Promise<unknown>[] = [];
   /** Somebody has deleted or forced locks: nobody may complain of a loss. */
   isInterfered = false;
   pendingSleeps = 0;
-  /** A call ended with the answer that another holds the lock. */
-  wasRefused = false;
   /** Acquisitions that were tried. */
   acquisitions = 0;
   readonly #clock: SceneOptions["clock"];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { coveringCases, runCase, type CaseTools } from "../support/wreck-case.ts";
+import { coveringCases, liveUntilHit, type CaseTools } from "../support/wreck-case.ts";
 import { LagMeter, inPool } from "../support/wreck-pool.ts";
 import { remoteWire } from "../support/wreck-wire.ts";
 import { frontControl } from "./worker-under-test.ts";
@@ -10,6 +10,8 @@ const AT_ONCE = 10;
 
 const CASES = coveringCases().filter((_, index) => index % EVERY === 0);
 
+let hitCases = 0;
+
 describe("in workerd too, whatever goes wrong on the wire, every answer is true and nothing is left:", () => {
   it.each([...new Set(CASES.map(({ life }) => life))])("who %s", async (life) => {
     const found: string[] = [];
@@ -17,16 +19,17 @@ describe("in workerd too, whatever goes wrong on the wire, every answer is true 
     const lag = new LagMeter();
     lag.start();
     const tools: CaseTools = { openWire: () => remoteWire(frontControl()), clock: () => lag };
-    let hitCases = 0;
     const cases = CASES.filter((one) => one.life === life);
     await inPool(cases, AT_ONCE, async (one) => {
-      const { violations, hits } = await runCase(one, tools);
-      const name = `${one.fault}, ${one.times}, ${one.setup}`;
-      found.push(...violations.map((violation) => `${name}: ${violation}`));
+      const { violations, hits } = await liveUntilHit(one, tools);
+      found.push(...violations);
       if (hits > 0) hitCases += 1;
     });
     lag.stop();
     expect(found).toEqual([]);
-    expect(hitCases).toBeGreaterThan(0);
   });
+});
+
+it("most of these cases met their fault", () => {
+  expect(hitCases).toBeGreaterThan(CASES.length / 2);
 });
