@@ -177,6 +177,28 @@ describe("forceRelease", () => {
     await stored.vanish();
   });
 
+  it.each(["other garbage", "a lock"])(
+    "deletes only the garbage it has seen: %s that came in between stays",
+    async (successor) => {
+      const rest = rests.open();
+      const stored = new StoredLock(rest, "a");
+      await rest.command("SET", stored.name, "garbage");
+      const { promise: replaced, resolve } = Promise.withResolvers<void>();
+      const { session } = rest;
+      session.faults.add({ kind: "delay-request", script: "force-delete", until: replaced });
+      const forcing = rest.locks().forceRelease("a");
+      await vi.waitFor(() => expect(session.counters.byScript["force-delete"]).toBe(1));
+      await (successor === "a lock"
+        ? stored.steal()
+        : rest.command("SET", stored.name, "other garbage"));
+      const raw = await rest.command("GET", stored.name);
+      resolve();
+      expect(await forcing).toBe(false);
+      expect(await rest.command("GET", stored.name)).toBe(raw);
+      await stored.vanish();
+    },
+  );
+
   it("is safe to send twice: a lost answer is asked for again, and is still true", async () => {
     const rest = rests.open();
     const locks = rest.locks();

@@ -48,32 +48,35 @@ export class LockerScript {
   }
 
   async #run(action: JobAction, call: Call, acquired: () => void): Promise<boolean> {
-    const ran = { job: false, stopped: false };
+    const job: { token: Token | undefined; isStopped: boolean } = {
+      token: undefined,
+      isStopped: false,
+    };
     try {
       const { status } = await this.#locker.acquireAndRun(
         action.key,
         async (heartbeater, ownerHash) => {
           acquired();
-          ran.job = true;
           const token = this.#world.ledger.token(ownerHash);
           if (token === undefined) throw new Violation(`${ownerHash} was never asked for`);
+          job.token = token;
           await this.#beat(action, token, heartbeater).catch((error: unknown) => {
-            ran.stopped = true;
+            job.isStopped = true;
             throw error;
           });
         },
         call.trace,
       );
       if (status === LockStatus.SOMEONE_ELSE_HOLDS_LOCK) return false;
-      this.#checkResult(call);
+      if (job.token !== undefined) this.#checkResult(call, job.token);
       return true;
     } catch (error) {
-      if (!ran.job || error instanceof Violation) throw error;
+      if (job.token === undefined || error instanceof Violation) throw error;
       // A heartbeat that is refused for good ends the job.
-      if (ran.stopped && isLockError(error, "LOCK_DATABASE")) return true;
+      if (job.isStopped && isLockError(error, "LOCK_DATABASE")) return true;
       if (!isLockError(error, "LOCK_LOST")) throw new Violation(`job threw ${String(error)}`);
-      const isTold = [...call.tokens].some(({ releaseTold, released }) => releaseTold && released);
-      if (isTold && !ran.stopped) {
+      const { releaseTold, released } = job.token;
+      if (releaseTold && released && !job.isStopped) {
         throw new Violation(`R12: ${call.trace} lost, although its release was confirmed`);
       }
       return true;
@@ -96,16 +99,13 @@ export class LockerScript {
     }
   }
 
-  #checkResult(call: Call): void {
+  #checkResult(call: Call, { wasLost, released, releaseTold }: Token): void {
     const { lastPauseEnd, clock } = call.client;
     const isDisturbed = lastPauseEnd >= call.startedAt || clock.disturbedUntil >= call.startedAt;
-    const isTroubled = [...call.tokens].some(({ wasLost }) => wasLost);
-    const isReleased = [...call.tokens].some(({ released }) => released);
-    const isUnknown = [...call.tokens].some(({ releaseTold }) => !releaseTold);
-    if (!isReleased && !isUnknown && !isDisturbed && !isTroubled) {
+    if (!released && releaseTold && !isDisturbed && !wasLost) {
       throw new Violation(`${call.trace} returned the result of lost work`);
     }
-    if (isReleased && !isUnknown) call.closed = "released";
+    if (released && releaseTold) call.closed = "released";
   }
 
   async #acquire(action: JobAction, call: Call, acquired: () => void): Promise<boolean> {
