@@ -92,6 +92,7 @@ async function soak(stack: Stack, minutes: number, seed: number): Promise<string
       ["  hit by a fault", wired.hitCases],
       ["  faulted real acquisitions", wired.acquisitions],
       ["  violations, orphans and leaks", wired.violations.length],
+      ["unhandled rejections", unhandled.length],
     ])}\n`,
   );
   say(formatCounts("Faults in schedules, by kind:", summary?.faults ?? {}));

@@ -1,4 +1,5 @@
 import { RESEND_PAUSES, backoffDelay } from "./backoff.ts";
+import { claimsOf, mintProcessHash, type Ask } from "./claims.ts";
 import {
   canOutliveHolder,
   type AcquireOutcome,
@@ -8,7 +9,6 @@ import {
 } from "./lock-data.ts";
 import { DatabaseError, failureOf } from "./errors.ts";
 import { GivingBack } from "./give-back.ts";
-import { formatOwnerHash } from "./owner-hash.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import { LockStatus } from "./lock-status.ts";
 import { elapsed, type Instant } from "./runtime.ts";
@@ -20,12 +20,6 @@ const MAX_RESENDS = 2;
 
 /** A database that hands out dead holders or used-up tokens forever ends a call after so many. */
 const MAX_ROUNDS = 1_000;
-
-/** What to ask for, in ms. */
-interface Ask {
-  readonly ttlMs: number;
-  readonly livenessMs: number;
-}
 
 export interface AttemptLimits {
   /** What a send leaving now may ask for; undefined when the deadline leaves nothing to ask for. */
@@ -76,7 +70,7 @@ export class Acquisition {
     this.#context = context;
     this.#keys = keys;
     this.#trace = trace;
-    this.#processHash = this.#mint();
+    this.#processHash = mintProcessHash(context.runtime);
   }
 
   /**
@@ -124,7 +118,7 @@ export class Acquisition {
   /** A token that was refused, or has ended, can never acquire: the next send needs another. */
   #discardToken(): void {
     this.abandon();
-    this.#processHash = this.#mint();
+    this.#processHash = mintProcessHash(this.#context.runtime);
   }
 
   /** The call ends without the lock, or with another token: takes back what may have been stored. */
@@ -219,31 +213,15 @@ export class Acquisition {
     return true;
   }
 
-  /**
-   * As they are to be stored. A record tells its liveness only where it lasts as long as the lock: one
-   * whose lock can outlive its holder is to be suspected until its last moment.
-   */
+  /** @param ask undefined where only the owner matters */
   #claims(ask?: Ask): readonly [Claim, ...Claim[]] {
-    const liveness =
-      ask !== undefined && ask.livenessMs >= ask.ttlMs ? { livenessMs: ask.livenessMs } : {};
-    const claim = (name: string): Claim => {
-      const key = this.#context.keyPrefix + name;
-      const ownerHash = formatOwnerHash(key, this.#processHash, this.#trace);
-      const owner = { ownerHash, processHash: this.#processHash, trace: this.#trace };
-      return { key, lockData: { ...this.#context.database.createLockData(owner), ...liveness } };
-    };
-    const [first, ...rest] = this.#keys;
-    return [claim(first), ...rest.map(claim)];
+    const owner = { processHash: this.#processHash, trace: this.#trace };
+    return claimsOf(this.#context, this.#keys, owner, ask);
   }
 
   /** The user's name of a key in the database. */
   #nameOf(key: string): string {
     return key.slice(this.#context.keyPrefix.length);
-  }
-
-  /** One process hash for each token: a lock and its liveness record live and die together. */
-  #mint(): string {
-    return `leasehold/${this.#context.runtime.token()}`;
   }
 }
 

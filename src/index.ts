@@ -43,6 +43,7 @@ export type { LockContext, LockOptions, LockServiceOptions } from "./lock-option
 export { LockService, type LockInfo } from "./lock-service.ts";
 export { LockStatus, OwnerHashStatus } from "./lock-status.ts";
 export type { Lock } from "./lock.ts";
+export type { LockerError } from "./locker-errors.ts";
 export type { LockerOptions } from "./locker-options.ts";
 export type {
   Extend,
@@ -50,7 +51,7 @@ export type {
   LockerReleaseOutcome,
   LockerRunOutcome,
 } from "./locker-outcomes.ts";
-export { Locker, type LockerError } from "./locker.ts";
+export { Locker } from "./locker.ts";
 export type { OwnerHashOutcome } from "./owner-hash.ts";
 export type { RedisClient } from "./redis/redis-client.ts";
 export { RedisDatabase } from "./redis/redis-database.ts";

@@ -14,6 +14,7 @@ import type { LockEvent } from "./lock-events.ts";
 import { checkServiceOptions, type Settings } from "./lock-options.ts";
 import { LockStatus } from "./lock-status.ts";
 import { Lock, concludeWork } from "./lock.ts";
+import { lockerErrorOf, type LockerError } from "./locker-errors.ts";
 import {
   checkLockerOptions,
   wishOf,
@@ -29,18 +30,6 @@ import {
 } from "./locker-outcomes.ts";
 import { readOwnerHashStatus, type OwnerHashOutcome } from "./owner-hash.ts";
 import { elapsed } from "./runtime.ts";
-
-/** What goes wrong, and passes. */
-export interface LockerError {
-  readonly type: "reporter" | "locker" | "lost_lock";
-  readonly error: unknown;
-}
-
-const ERROR_TYPES = {
-  renewalFailed: "reporter",
-  releaseFailed: "locker",
-  lost: "lost_lock",
-} as const;
 
 /**
  * The status-level API of distributed-locker: one job at a time in the whole fleet. Two clocks run
@@ -221,13 +210,11 @@ export class Locker {
   }
 
   #newLease({ database, runtime, waitUntil, keyPrefix }: Settings): Lease {
-    const emit = (event: LockEvent): void => this.#report(event);
+    const emit = (event: LockEvent): void => {
+      const error = lockerErrorOf(event);
+      if (error !== undefined) this.errors.emit(error);
+    };
     return new Lease({ database, runtime, waitUntil, keyPrefix, emit });
-  }
-
-  #report(event: LockEvent): void {
-    if (!("error" in event)) return;
-    this.errors.emit({ type: ERROR_TYPES[event.type], error: event.error });
   }
 
   #assertUsable(): void {

@@ -119,7 +119,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "acquisition.ts",
     find: 'why: "the database gave no answer that counts" };\n        }\n        continue;',
     replace:
-      'why: "the database gave no answer that counts" };\n        }\n        this.#processHash = this.#mint();\n        continue;',
+      'why: "the database gave no answer that counts" };\n        }\n        this.#processHash = mintProcessHash(runtime);\n        continue;',
     seed: 16,
   },
   {
