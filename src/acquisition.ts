@@ -90,9 +90,9 @@ export class Acquisition {
       const sent = await this.#send(claims, ask, limits);
       if (sent.ended === "aborted") return { status: "aborted" };
       if (sent.ended === "failed" || sent.ended === "late") {
-        const error =
-          sent.ended === "failed" ? sent.error : outOfTime(elapsed(since, runtime.now()));
-        if (!(await this.#mayResend(error, limits))) {
+        const tookMs = elapsed(since, runtime.now());
+        const error = sent.ended === "failed" ? sent.error : outOfTime(tookMs);
+        if (!(await this.#mayResend(error, tookMs, limits))) {
           return { status: "error", error, why: "the database gave no answer that counts" };
         }
         continue;
@@ -154,7 +154,12 @@ export class Acquisition {
     return sent;
   }
 
-  async #mayResend(error: unknown, { budgetLeft, signal }: AttemptLimits): Promise<boolean> {
+  /** Sleeps until it is time to send again; false when it is not to be. */
+  async #mayResend(
+    error: unknown,
+    tookMs: number,
+    { budgetLeft, signal }: AttemptLimits,
+  ): Promise<boolean> {
     const { runtime } = this.#context;
     const { applied, retriable } = failureOf(error);
     if (!retriable) return false;
@@ -162,7 +167,9 @@ export class Acquisition {
     const isCounted = applied === "unknown" || budgetLeft() === Infinity;
     if (isCounted && this.#resends >= MAX_RESENDS) return false;
     const pauseMs = backoffDelay(RESEND_PAUSES, this.#pauses, runtime);
-    if (budgetLeft() <= pauseMs) return false;
+    // With less time than a refusal takes, the next send's fate would be unknown.
+    const leastMs = applied === "no" ? tookMs : 0;
+    if (budgetLeft() <= pauseMs + leastMs) return false;
     this.#pauses += 1;
     if (isCounted) this.#resends += 1;
     await runtime.sleep(pauseMs, signal);
