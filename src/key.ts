@@ -18,7 +18,7 @@ export function checkKeys(keys: unknown): readonly [string, ...string[]] {
   return checked;
 }
 
-/** @throws LockConfigurationError unless `key` is 1 to 1,000 bytes of well-formed text without NUL. */
+/** @throws LockConfigurationError unless `key` is 1 to 1,000 bytes of well-formed text without NUL and U+FFFD. */
 export function checkKey(key: unknown): string {
   return checkText("key", key, 1, MAX_KEY_BYTES);
 }
@@ -47,6 +47,10 @@ function checkText(option: string, value: unknown, min: number, max: number): st
   }
   if (value.includes("\0")) {
     throw new LockConfigurationError(option, `must not contain NUL, but is ${show(value)}`);
+  }
+  // It stands for bytes that were no UTF-8; of a record with it nobody can say whose it is.
+  if (value.includes("\uFFFD")) {
+    throw new LockConfigurationError(option, `must not contain U+FFFD, but is ${show(value)}`);
   }
   if (!isWellFormed(value)) {
     throw new LockConfigurationError(

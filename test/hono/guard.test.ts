@@ -333,7 +333,7 @@ describe("a mistake in the set-up", () => {
     expect((await app.request("/")).status).toBe(200);
   });
 
-  it.each(["", "\0", "x".repeat(1_001), "\uD800"])(
+  it.each(["", "\0", "x".repeat(1_001), "\uD800", "\uFFFD"])(
     "a key that a visitor made up, %j, is the visitor's mistake: 400",
     async (text) => {
       const rest = open();

@@ -28,6 +28,7 @@ const LOADED: readonly string[] = [
   "",
   "\0",
   "a\0b",
+  "caf\uFFFD",
   "\ud800",
   "\udc00\ud800",
   "a".repeat(1_000),
@@ -127,5 +128,5 @@ export function runs(numRuns: number): fc.Parameters<unknown> {
 
 export function isLawful(text: string, min: number, max: number): boolean {
   const bytes = new TextEncoder().encode(text).length;
-  return text.isWellFormed() && !text.includes("\0") && bytes >= min && bytes <= max;
+  return text.isWellFormed() && !/[\0\uFFFD]/.test(text) && bytes >= min && bytes <= max;
 }

@@ -27,6 +27,7 @@ it.each([
   ["of 1,001 bytes", "x".repeat(1_001)],
   ["of 501 characters but 1,002 bytes", "é".repeat(501)],
   ["with NUL", "a\0b"],
+  ["with the mark of bytes that were no text", "caf\uFFFD"],
   ["with a lone high surrogate", `a${LONE}`],
   ["with a lone low surrogate", "\udc00b"],
   ["that is a number", 17],
@@ -57,6 +58,7 @@ it.each([
   ["of 257 bytes", "x".repeat(257)],
   ["with a lone surrogate", LONE],
   ["with NUL", "\0"],
+  ["with the mark of bytes that were no text", "\uFFFD"],
   ["that is a number", 1],
 ])("refuses a trace %s", (_, trace) => {
   expect(optionOf(() => checkTrace(trace))).toBe("trace");
