@@ -1,6 +1,5 @@
 import { AcquireCall, type Acquired } from "./acquire-call.ts";
 import { MAX_MS } from "./check.ts";
-import { deleteByOwner } from "./composed.ts";
 import { Database, isDatabase } from "./database.ts";
 import { LockConfigurationError, MutexError } from "./errors.ts";
 import { Events } from "./events.ts";
@@ -9,7 +8,7 @@ import type { Heartbeater } from "./heartbeater.ts";
 import { extendOf, heartbeaterOf } from "./job-lock.ts";
 import { checkKey } from "./key.ts";
 import { CALLER_SENDS, Lease } from "./lease.ts";
-import type { LockData } from "./lock-data.ts";
+import type { LockData, ReleaseOutcome } from "./lock-data.ts";
 import type { LockEvent } from "./lock-events.ts";
 import { checkServiceOptions, type Settings } from "./lock-options.ts";
 import { LockStatus } from "./lock-status.ts";
@@ -28,7 +27,7 @@ import {
   type LockerReleaseOutcome,
   type LockerRunOutcome,
 } from "./locker-outcomes.ts";
-import { readOwnerHashStatus, type OwnerHashOutcome } from "./owner-hash.ts";
+import { readOwnerHashStatus, releaseOwner, type OwnerHashOutcome } from "./owner-hash.ts";
 import { elapsed } from "./runtime.ts";
 
 /**
@@ -195,12 +194,11 @@ export class Locker {
     this.#assertUsable();
     const lease = this.#newLease(this.#settings ?? (await this.#ready()));
     const { database, ...context } = lease.context;
-    const { requestTimeout } = database;
-    const release = (): ReturnType<typeof deleteByOwner> =>
-      deleteByOwner(database, key, lockData.ownerHash);
+    const { requestTimeout, capabilities } = database;
+    const release = (): Promise<ReleaseOutcome> => releaseOwner(database, key, lockData.ownerHash);
     const settle = lease.pledge();
     const givingBack = new GivingBack(
-      { ...context, database: { requestTimeout, release } },
+      { ...context, database: { requestTimeout, capabilities, release } },
       [key],
       { claims: [{ key, lockData }], fence: undefined },
       this.#options.lockTtlMs,

@@ -1,6 +1,6 @@
 import type { Database } from "./database.ts";
-import type { LockData } from "./lock-data.ts";
-import { OwnerHashStatus } from "./lock-status.ts";
+import type { LockData, ReleaseOutcome } from "./lock-data.ts";
+import { LockStatus, OwnerHashStatus } from "./lock-status.ts";
 
 export type OwnerHashOutcome =
   | {
@@ -35,6 +35,25 @@ export async function readOwnerHashStatus(
   const isOwn = lockData.ownerHash === ownerHash;
   const status = isOwn ? OwnerHashStatus.RUNNING : OwnerHashStatus.SOMEONE_ELSE_HOLDS_LOCK;
   return { status, lockData, key };
+}
+
+/**
+ * Releases the lock of an owner hash, whoever asks. Its process may have other locks, and lives on.
+ *
+ * @throws DatabaseError when there is no answer that counts
+ */
+export async function releaseOwner(
+  database: Pick<Database, "forceDelete" | "inspect">,
+  key: string,
+  ownerHash: string,
+): Promise<ReleaseOutcome> {
+  if (await database.forceDelete(key, ownerHash)) {
+    return { status: LockStatus.SUCCESS, lockData: null };
+  }
+  const found = await database.inspect(key);
+  return found === null
+    ? { status: LockStatus.NO_KEY, lockData: null }
+    : { status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK, lockData: found.lockData };
 }
 
 /** The key and process in an owner hash, ours or distributed-locker's; null when it is none. */

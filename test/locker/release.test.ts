@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { LockReleaseUnknownError, LockStatus } from "../../src/index.ts";
 import { eventually } from "../dev/eventually.ts";
+import { gate } from "../dev/gate.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
 import { QUIET, take, useLockers } from "./lockers.ts";
 
@@ -159,12 +160,29 @@ it("a foreign release without an answer goes on in the background as well", asyn
   const scene = scenes.open();
   const { lockData } = await take(scene.locker());
   const proc = scene.procName(lockData.processHash);
-  const stop = scene.rest.session.faults.add({ kind: "drop-request", script: "try-delete" });
+  const stop = scene.rest.session.faults.add({ kind: "drop-request", script: "force-delete" });
   await expect(scene.locker().release("a", lockData)).rejects.toThrow(LockReleaseUnknownError);
   expect(scene.errorTypes()).toEqual(["locker", "locker"]);
   stop();
   await eventually("the key is free", async () => (await scene.stored().record()) === null);
   await scene.del(proc);
+});
+
+it("a foreign release whose answer was lost is a success, and no copy of the acquire comes back", async () => {
+  const scene = scenes.open();
+  const { faults } = scene.rest.session;
+  const { opened, open } = gate();
+  faults.add({ kind: "duplicate", script: "acquire", times: 1, until: opened });
+  const { lockData } = await take(scene.locker());
+  faults.add({ kind: "drop-response", script: "force-delete", times: 1 });
+  expect(await scene.locker().release("a", lockData)).toEqual({
+    status: LockStatus.SUCCESS,
+    lockData: null,
+  });
+  open();
+  await scene.rest.session.settled();
+  expect(await scene.stored().record()).toBeNull();
+  await scene.del(scene.procName(lockData.processHash));
 });
 
 it("work that ended while it held the lock keeps its result though its release had no answer", async () => {
