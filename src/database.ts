@@ -53,9 +53,12 @@ export interface Capabilities {
   readonly remainingMs: boolean;
   /** Several keys can be had at once, all or none. */
   readonly severalKeys: boolean;
-  /** An acquire delivered after its release creates nothing. */
+  /** It remembers owner hashes: an acquire delivered after its refusal or its end creates nothing. */
   readonly tombstones: boolean;
 }
+
+/** Backends with tombstones keep them for so long at the least, in ms. */
+export const MIN_GRACE_MS = 10_000;
 
 /**
  * The contract of a backend. Stateless but for plain data, so that one instance may serve many

@@ -1,17 +1,21 @@
 import { RESEND_PAUSES, backoffDelay } from "./backoff.ts";
-import type { Database } from "./database.ts";
+import { MIN_GRACE_MS, type Database } from "./database.ts";
 import type { ReleaseOutcome, ReleaseRequest } from "./lock-data.ts";
 import { LockReleaseUnknownError, failureOf } from "./errors.ts";
 import { Events } from "./events.ts";
 import type { LeaseContext } from "./lease-context.ts";
-import { surelyElapsed } from "./runtime.ts";
+import { LockStatus } from "./lock-status.ts";
+import { elapsed, surelyElapsed, type Instant } from "./runtime.ts";
 
-/** `EXPIRED`: no answer came, but the time has passed after which Redis has forgotten the lock. */
+/**
+ * `EXPIRED`: no answer says who ended it, but it has ended. The time has passed after which Redis has
+ * forgotten the lock; or it is gone, and a release without an answer may have been what removed it.
+ */
 export type GiveBackOutcome = ReleaseOutcome | { readonly status: "EXPIRED" };
 
 /** What a release needs: of the database nothing but its release. */
 type Context = Pick<LeaseContext, "runtime" | "emit"> & {
-  readonly database: Pick<Database, "release" | "requestTimeout">;
+  readonly database: Pick<Database, "release" | "requestTimeout" | "capabilities">;
 };
 
 /**
@@ -65,13 +69,21 @@ export class GivingBack {
     const started = runtime.now();
     // A renewal may still be under way, and lengthen the lock for as long as its timeout.
     const forgottenMs = longestMs + database.requestTimeout;
+    const rememberedMs = database.capabilities.tombstones ? MIN_GRACE_MS : 0;
+    let unansweredSince: Instant | undefined;
     for (let sends = 1; ; sends += 1) {
+      const since = runtime.now();
       try {
-        return await database.release(request);
+        const outcome = await database.release(request);
+        if (outcome.status === LockStatus.SUCCESS || unansweredSince === undefined) return outcome;
+        const isRemembered = elapsed(unansweredSince, runtime.now()) < rememberedMs;
+        return isRemembered ? outcome : { status: "EXPIRED" };
       } catch (error) {
         emit({ type: "releaseFailed", keys: this.#keys, error });
         this.#failures.emit(error);
-        if (!failureOf(error).retriable) return undefined;
+        const { applied, retriable } = failureOf(error);
+        if (!retriable) return undefined;
+        if (applied === "unknown") unansweredSince ??= since;
       }
       const leftMs = forgottenMs - surelyElapsed(started, runtime.now());
       if (leftMs <= 0) return { status: "EXPIRED" };

@@ -113,7 +113,7 @@ export class Lease {
   }
 
   #giveBack(holding: Holding): GivingBack {
-    const { emit, runtime } = this.context;
+    const { emit, runtime, waitUntil } = this.context;
     const { claims, fence, keys } = holding;
     const wasLost = holding.lost !== undefined;
     holding.startRelease();
@@ -122,9 +122,12 @@ export class Lease {
     const givingBack = new GivingBack(this.context, keys, request, holding.longestMs);
     this.#givingBack.set(holding, givingBack);
     void givingBack.ended.then((outcome) => {
-      // Refused for good: the next call may try again.
+      // Refused for good: the next call may try again, for as long as the lock can last.
       if (outcome === undefined) {
         this.#givingBack.delete(holding);
+        const watch = this.#held.get(holding);
+        if (waitUntil === undefined || watch === undefined) return;
+        void runtime.sleep(holding.longestMs, watch.signal).then(() => watch.abort());
         return;
       }
       if (outcome.status === "SUCCESS" || (outcome.status === "EXPIRED" && !wasLost)) {

@@ -1,5 +1,5 @@
 import { checkInteger, checkType, show } from "../check.ts";
-import { Database, type DatabaseOptions } from "../database.ts";
+import { Database, MIN_GRACE_MS, type DatabaseOptions } from "../database.ts";
 import {
   type CreateOutcome,
   type DeleteOutcome,
@@ -28,9 +28,6 @@ export interface RedisDatabaseOptions extends DatabaseOptions {
   /** How long a request may be late in the network and do no harm: 10,000 or more. @default 30_000 */
   readonly graceMs?: number | undefined;
 }
-
-/** A tombstone must outlast every send of the command it answers for, those of the client as well. */
-const MIN_GRACE_MS = 10_000;
 
 /**
  * How RedisDatabase names its keys and runs its scripts, and the primitives of distributed-locker
