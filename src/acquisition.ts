@@ -1,5 +1,4 @@
 import { RESEND_PAUSES, backoffDelay } from "./backoff.ts";
-import { claimsOf, mintProcessHash, type Ask } from "./claims.ts";
 import {
   canOutliveHolder,
   type AcquireOutcome,
@@ -12,6 +11,7 @@ import { GivingBack } from "./give-back.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import { LockStatus } from "./lock-status.ts";
 import { elapsed, type Instant } from "./runtime.ts";
+import { Token, type Ask } from "./token.ts";
 import { Validity } from "./validity.ts";
 import { bounded } from "./wait.ts";
 
@@ -58,19 +58,16 @@ export class Acquisition {
   readonly #trace: string | undefined;
   readonly #suspects: Map<string, Suspect> = new Map();
   readonly #cleanups: Promise<unknown>[] = [];
-  #processHash: string;
+  #token: Token;
   /** Sends again because the fate of one was unknown. */
   #resends = 0;
   #pauses = 0;
-  /** Something may be stored under the current token. */
-  #isOpen = false;
-  #longestMs = 0;
 
   constructor(context: LeaseContext, keys: readonly [string, ...string[]], trace?: string) {
     this.#context = context;
     this.#keys = keys;
     this.#trace = trace;
-    this.#processHash = mintProcessHash(context.runtime);
+    this.#token = new Token(context, keys, trace);
   }
 
   /**
@@ -86,7 +83,7 @@ export class Acquisition {
         return { status: "error", error: undefined, why: "its deadline leaves no time for it" };
       }
       const since = runtime.now();
-      const claims = this.#claims(ask);
+      const claims = this.#token.claims(ask);
       const sent = await this.#send(claims, ask, limits);
       if (sent.ended === "aborted") return { status: "aborted" };
       if (sent.ended === "failed" || sent.ended === "late") {
@@ -97,12 +94,13 @@ export class Acquisition {
         }
         continue;
       }
-      const outcome = sent.value;
+      const outcome = this.#checked(sent.value, ask);
       switch (outcome.status) {
         case LockStatus.SUCCESS:
           return this.#won(claims, outcome, since, ask);
         case LockStatus.SOMEONE_ELSE_HOLDS_LOCK:
-          this.#discardToken();
+          // Where nothing remembers refusals, a late copy is best found again under its token.
+          if (this.#context.database.capabilities.tombstones) this.#discardToken();
           if (this.#suspect(outcome) && limits.budgetLeft() > 0 && round < MAX_ROUNDS) break;
           return { ...outcome, status: "held", key: this.#nameOf(outcome.key) };
         case "GONE":
@@ -118,15 +116,16 @@ export class Acquisition {
   /** A token that was refused, or has ended, can never acquire: the next send needs another. */
   #discardToken(): void {
     this.abandon();
-    this.#processHash = mintProcessHash(this.#context.runtime);
+    this.#token = new Token(this.#context, this.#keys, this.#trace);
   }
 
   /** The call ends without the lock, or with another token: takes back what may have been stored. */
   abandon(): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    const request = { claims: this.#claims(), fence: undefined };
-    const givingBack = new GivingBack(this.#context, this.#keys, request, this.#longestMs);
+    const token = this.#token;
+    if (!token.isOpen) return;
+    token.isOpen = false;
+    const request = { claims: token.claims(), fence: undefined };
+    const givingBack = new GivingBack(this.#context, this.#keys, request, token.longestMs);
     this.#cleanups.push(givingBack.ended);
   }
 
@@ -141,8 +140,9 @@ export class Acquisition {
     { budgetLeft, signal }: AttemptLimits,
   ): ReturnType<typeof bounded<AcquireOutcome>> {
     const { database, runtime } = this.#context;
+    const [token, since] = [this.#token, runtime.now()];
     const suspects = [...this.#suspects.values()];
-    this.#longestMs = Math.max(this.#longestMs, ttlMs, livenessMs);
+    token.longestMs = Math.max(token.longestMs, ttlMs, livenessMs);
     const sent = await bounded(
       runtime,
       database.acquire({ claims, ttlMs, livenessMs, suspects }),
@@ -150,8 +150,21 @@ export class Acquisition {
       signal,
     );
     const failed = sent.ended === "failed" && failureOf(sent.error).applied === "no";
-    if (sent.ended !== "done" && !failed) this.#isOpen = true;
+    if (sent.ended !== "done" && !failed) token.unanswered(since);
     return sent;
+  }
+
+  /**
+   * Primitives cannot see that a lock's liveness had ended before it was sent again. Another may have
+   * seen it, and be about to take over: such a success is none.
+   */
+  #checked(outcome: AcquireOutcome, { livenessMs }: Ask): AcquireOutcome {
+    const { database, runtime } = this.#context;
+    const isDoubtful =
+      outcome.status === LockStatus.SUCCESS &&
+      !database.capabilities.tombstones &&
+      this.#token.doubtMs(runtime.now()) >= livenessMs;
+    return isDoubtful ? { status: "LOST" } : outcome;
   }
 
   /** Sleeps until it is time to send again; false when it is not to be. */
@@ -183,7 +196,7 @@ export class Acquisition {
     { ttlMs, livenessMs }: Ask,
   ): Attempt {
     const { runtime, emit } = this.#context;
-    this.#isOpen = true;
+    this.#token.isOpen = true;
     if (new Validity(since, ttlMs, livenessMs).remaining(runtime.now()) <= 0) {
       const why = `its ttl of ${ttlMs} ms is too short for the round trip to the database`;
       return { status: "error", error: undefined, why };
@@ -218,12 +231,6 @@ export class Acquisition {
     if (this.#suspects.get(key)?.ownerHash === ownerHash) return false;
     this.#suspects.set(key, { key, ownerHash, processHash });
     return true;
-  }
-
-  /** @param ask undefined where only the owner matters */
-  #claims(ask?: Ask): readonly [Claim, ...Claim[]] {
-    const owner = { processHash: this.#processHash, trace: this.#trace };
-    return claimsOf(this.#context, this.#keys, owner, ask);
   }
 
   /** The user's name of a key in the database. */

@@ -1,7 +1,9 @@
-import { expect, it } from "vitest";
-import { DatabaseError, LockService, type AcquireOutcome } from "../../src/index.ts";
-import { MemoryDatabase } from "../../src/testing/index.ts";
+import { describe, expect, it } from "vitest";
+import { DatabaseError, LockService } from "../../src/index.ts";
+import type { AcquireOutcome, AcquireRequest, CreateOutcome, LockData } from "../../src/index.ts";
+import { FaultyDatabase, MemoryDatabase } from "../../src/testing/index.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
+import { MinimalDatabase } from "../support/minimal-database.ts";
 
 const ANSWER_MS = 50;
 
@@ -27,6 +29,32 @@ class LoadingDatabase extends MemoryDatabase {
   }
 }
 
+/** One client's way to a minimal database: the primitive that creates is slow, and may lose its answer. */
+class SlowDatabase extends MinimalDatabase {
+  createMs: number[] = [];
+  lostMs: number[] = [];
+  readonly #store: MinimalDatabase;
+
+  constructor(store: MinimalDatabase, options: { readonly runtime: ManualRuntime }) {
+    super(options);
+    this.#store = store;
+    this.readLockData = store.readLockData.bind(store);
+    this.tryUpdate = store.tryUpdate.bind(store);
+    this.tryDelete = store.tryDelete.bind(store);
+    this.readProcessData = store.readProcessData.bind(store);
+    this.saveProcessData = store.saveProcessData.bind(store);
+  }
+
+  override async tryCreate(key: string, lockData: LockData, ttlMs: number): Promise<CreateOutcome> {
+    const [createMs = 0, lostMs] = [this.createMs.shift(), this.lostMs.shift()];
+    if (createMs > 0) await this.runtime.sleep(createMs);
+    const outcome = await this.#store.tryCreate(key, lockData, ttlMs);
+    if (lostMs === undefined) return outcome;
+    await this.runtime.sleep(lostMs);
+    throw new Error("socket hang up");
+  }
+}
+
 it("who is told 'not now' does not ask again with less time than that answer took", async () => {
   const runtime = new ManualRuntime();
   // Asked at 0, 150 and 400 ms; what a fourth send at 850 ms were left would make its fate unknown.
@@ -39,4 +67,62 @@ it("who is told 'not now' does not ask again with less time than that answer too
   await runtime.advance(2_000);
   await outcome;
   expect([database.asked, database.released]).toEqual([3, 0]);
+});
+
+it("a copy of a granted acquire that comes after the lock has ended creates nothing", async () => {
+  const runtime = new ManualRuntime();
+  const memory = new MemoryDatabase({ runtime });
+  const database = new FaultyDatabase(memory, { runtime });
+  const locks = new LockService({ database, runtime });
+  const sent: AcquireRequest[] = [];
+  const acquire = memory.acquire.bind(memory);
+  memory.acquire = (request) => {
+    sent.push(request);
+    return acquire(request);
+  };
+  await locks.tryAcquire("a", { ttl: 5_000, autoRenew: false });
+  await runtime.advance(6_000);
+  for (const request of sent.splice(0)) await memory.acquire(request);
+  expect(await locks.isLocked("a")).toBe(false);
+});
+
+describe("where nothing remembers tokens", () => {
+  it("a call whose late send has taken the lock finds itself", async () => {
+    const runtime = new ManualRuntime();
+    const database = new MinimalDatabase({ runtime });
+    const faulty = new FaultyDatabase(database, { runtime });
+    const held = await new LockService({ database, runtime }).acquire("a", { ttl: 20_000 });
+    faulty.inject({ kind: "delay", ms: 3_000, operations: ["acquire"], times: 1 });
+    const locks = new LockService({ database: faulty, runtime, autoRenew: false });
+    const retry = { initialDelay: 1_500, multiplier: 1, jitter: false };
+    const acquiring = locks.acquire("a", { ttl: 8_000, waitTimeout: 7_000, retry });
+    await runtime.advance(2_500);
+    await held.release();
+    await runtime.advance(5_000);
+    await (await acquiring).release();
+  });
+
+  it("a call does not believe in a lock whose liveness had ended before it was told", async () => {
+    const runtime = new ManualRuntime();
+    const store = new MinimalDatabase({ runtime });
+    const slow = new SlowDatabase(store, { runtime });
+    const locks = new LockService({ database: slow, runtime, autoRenew: false });
+    const other = new LockService({ database: store, runtime, autoRenew: false });
+    // Applied at 600 ms, its answer lost at 1,050: its liveness has ended at 1,000.
+    slow.createMs = [600];
+    slow.lostMs = [450];
+    const acquiring = locks.acquire("a", { ttl: 1_000, waitTimeout: 5_000 });
+    await runtime.advance(1_100);
+    const record = await store.readLockData("a");
+    const { ownerHash = "", processHash = "" } = record ?? {};
+    expect(await store.readProcessData(processHash)).toBeNull();
+    // Whoever has seen it dead deletes it, when it has been sent again.
+    await runtime.advance(100);
+    await store.tryDelete("a", ownerHash);
+    const lock = await acquiring;
+    expect(lock.token).not.toBe(ownerHash);
+    lock.assertHeld();
+    expect(await other.tryAcquire("a")).toBeNull();
+    await lock.release();
+  });
 });
