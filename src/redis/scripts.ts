@@ -39,8 +39,8 @@ end
 `;
 
 /**
- * Takes all claims or none. A refusal ends its owner hashes: the same request delivered again, when
- * the keys are free and its caller has gone, must not take them for nobody.
+ * Takes all claims or none. Refused or granted, it is remembered: the same request delivered again,
+ * when the keys are free and its caller has gone, must not take them for nobody.
  *
  * KEYS: fence, proc, then lock and gone of each claim, then proc and gone of each suspect.
  * ARGV: claims, ttlMs, livenessMs, graceMs, first fence, process data, then owner hash and record
@@ -62,12 +62,13 @@ for s = 1, (#KEYS - 2 - 2 * claims) / 2 do
   }
 end
 
-local own, taken, ownFence, isGone, wasRefused, refusal = {}, {}, "", false, false, nil
+local own, taken, was, ownFence, isGone, refusal = {}, {}, {}, "", false, nil
 for i = 1, claims do
   local lockKey, ownerHash, suspect = KEYS[1 + 2 * i], ARGV[5 + 2 * i], suspects[i]
   local raw, record = read(lockKey)
   local reason = redis.pcall("GET", KEYS[2 + 2 * i])
-  if reason == "refused" then wasRefused = true elseif reason then isGone = true end
+  if reason == "refused" or reason == "granted" then was[reason] = true
+  elseif reason then isGone = true end
   if record and record.ownerHash == ownerHash then
     own[#own + 1], ownFence = lockKey, fenceOf(record)
   elseif record and suspect and record.ownerHash == suspect.ownerHash
@@ -79,7 +80,7 @@ for i = 1, claims do
   end
 end
 
-if isGone or wasRefused or refusal then
+if isGone or refusal or was.refused or (was.granted and #own == 0) then
   if #own > 0 then redis.call("DEL", procKey, unpack(own)) end
   if isGone or not refusal then return { "GONE", "", 0, "", 0 } end
   for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], "refused", "PX", graceMs) end
@@ -108,6 +109,7 @@ for i = 1, claims do
   redis.call("SET", lockKey, record, "PX", ownMs[lockKey] or ttlMs)
 end
 redis.call("SET", procKey, processData, "PX", procMs)
+for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], "granted", "PX", graceMs) end
 for i = 1, #taken do redis.pcall("SET", suspects[taken[i]].gone, "taken", "PX", graceMs) end
 return { "SUCCESS", fence, taken[1] or 0, "", 0 }
 `;

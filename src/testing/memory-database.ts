@@ -27,6 +27,9 @@ import {
 /** The largest first fence, as in RedisDatabase. */
 const MAX_FIRST_FENCE = 2 ** 52;
 
+/** What a tombstone says of an owner that may still hold, or still be refused. */
+const OPEN_REASONS: ReadonlySet<string> = new Set(["refused", "granted"]);
+
 type Refusal = AcquireOutcome & { readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK };
 
 /**
@@ -59,8 +62,9 @@ export class MemoryDatabase extends MemoryPrimitives {
       else if (found) refusal ??= { ...heldBy(found), key, remainingMs: found.remainingMs };
     }
     const reasons = claims.map(({ lockData }) => this.store.get(goneName(lockData.ownerHash)));
-    const isGone = reasons.some((reason) => reason !== undefined && reason !== "refused");
-    if (isGone || reasons.includes("refused") || refusal !== undefined) {
+    const isGone = reasons.some((reason) => reason !== undefined && !OPEN_REASONS.has(reason));
+    const isOver = reasons.includes("refused") || (reasons.includes("granted") && own.length === 0);
+    if (isGone || isOver || refusal !== undefined) {
       for (const { key } of own) this.store.delete(lockName(key));
       if (own.length > 0) this.store.delete(procName(processHash));
       if (isGone || refusal === undefined) return { status: "GONE" };
@@ -87,6 +91,7 @@ export class MemoryDatabase extends MemoryPrimitives {
       this.write(key, { ...lockData, fence }, ttlMs, found);
     }
     this.writeProcess(processHash, this.createProcessData(), livenessMs);
+    for (const { lockData } of claims) this.#bury(lockData.ownerHash, "granted");
     for (const { ownerHash } of taken) this.#bury(ownerHash, "taken");
     return { status: LockStatus.SUCCESS, fence, takenOver: taken[0]?.key };
   }

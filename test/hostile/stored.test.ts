@@ -123,7 +123,7 @@ it("whatever is stored as a process, or as why a token ended: nobody is let in b
       proc: `${rest.prefix}proc:${processHash}`,
       gone: `${rest.prefix}gone:${lock.token}`,
     };
-    await rest.command("DEL", names.proc);
+    await rest.command("DEL", names.proc, names.gone);
     await rest.command(...proc(names.proc));
     await rest.command(...gone(names.gone));
     expect(await locks.tryAcquire("a")).toBeNull();

@@ -81,6 +81,11 @@ export class GrantLaws {
       if (fence !== storedFence) fail("an acquire sent again changed the fence");
       return;
     }
+    if (!own.some(Boolean)) {
+      for (const token of tokens) {
+        if (this.#ledger.isRemembered(token)) fail(`R4: ${token.ownerHash} was granted twice`);
+      }
+    }
     this.#drawn(client, fence);
     this.granted += 1;
     this.#ledger.granted(tokens, fence);
@@ -95,9 +100,9 @@ export class GrantLaws {
     if (found === undefined) return fail(`${refusal.key} was refused although it is free`);
     const holder = this.#ledger.token(found.record?.ownerHash ?? "");
     const isOwnCall = tokens.some((token) => token.call === holder?.call);
-    // A copy of what was refused before may meet the token that has won since; and one whose
+    // A copy of what was refused or granted before may meet the token that has won since; and one whose
     // tombstone is lost may come back, and meet the one that took its place.
-    const isLate = tokens.some(({ goneAt }) => goneAt > -Infinity);
+    const isLate = tokens.some(({ goneAt, grants }) => goneAt > -Infinity || grants.size > 0);
     const mayReturn = [holder, ...tokens].some((token) => token?.tombstoneLost);
     if (isOwnCall && !isLate && !mayReturn) fail(`${refusal.key} was refused by itself`);
     for (const token of tokens) this.#ledger.bury(token, before.isFull);

@@ -44,6 +44,8 @@ export interface Token {
   /** Its grants by their fence; more than one only where the store forgot it in between. */
   readonly grants: Map<number, Grant>;
   readonly proofs: Proof[];
+  /** When it was granted last. */
+  grantedAt: number;
   /** When its last tombstone was left. */
   goneAt: number;
   /** A tombstone of it may be missing: the store lost it, or had no room. */
@@ -114,6 +116,7 @@ export class Ledger {
       call,
       grants: new Map(),
       proofs: [],
+      grantedAt: -Infinity,
       goneAt: -Infinity,
       tombstoneLost: false,
       lostAt: undefined,
@@ -133,7 +136,10 @@ export class Ledger {
 
   granted(tokens: readonly Token[], fence: number): void {
     this.#grants += 1;
-    for (const { grants } of tokens) grants.set(fence, { order: this.#grants, era: this.#era });
+    for (const token of tokens) {
+      token.grants.set(fence, { order: this.#grants, era: this.#era });
+      token.grantedAt = this.#now();
+    }
   }
 
   /** The counter began anew by a clock so wrong that fences no longer rise. */
@@ -145,6 +151,11 @@ export class Ledger {
   /** Whether a tombstone must be keeping it from acquiring. */
   isBuried(token: Token): boolean {
     return !token.tombstoneLost && this.#now() < token.goneAt + GRACE_MS;
+  }
+
+  /** Whether the store must know that it was granted. */
+  isRemembered(token: Token): boolean {
+    return !token.tombstoneLost && this.#now() < token.grantedAt + GRACE_MS;
   }
 
   /** The store no longer keeps others out for it, by no fault of its client. */

@@ -9,7 +9,7 @@ export interface Mutant {
   readonly seed: number;
 }
 
-/** Each of the rules R1 to R12 removed, and five bugs that lock libraries are known for. */
+/** Each of the rules R1 to R12 removed, and six bugs that lock libraries are known for. */
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "R1: a late renewal shortens the lock",
@@ -88,7 +88,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "R11: an unknown acquire is not compensated",
     file: "acquisition.ts",
-    find: 'if (sent.ended !== "done" && !failed) this.#isOpen = true;',
+    find: 'if (sent.ended !== "done" && !failed) token.unanswered(since);',
     replace: "",
     seed: 6,
   },
@@ -119,7 +119,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "acquisition.ts",
     find: 'why: "the database gave no answer that counts" };\n        }\n        continue;',
     replace:
-      'why: "the database gave no answer that counts" };\n        }\n        this.#processHash = mintProcessHash(runtime);\n        continue;',
+      'why: "the database gave no answer that counts" };\n        }\n        this.#token = new Token(this.#context, this.#keys, this.#trace);\n        continue;',
     seed: 16,
   },
   {
@@ -128,6 +128,13 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'for (const { lockData } of claims) this.#bury(lockData.ownerHash, "refused");',
     replace: "",
     seed: 12,
+  },
+  {
+    name: "a granted acquire may be delivered again after its end",
+    file: "testing/memory-database.ts",
+    find: 'for (const { lockData } of claims) this.#bury(lockData.ownerHash, "granted");',
+    replace: "",
+    seed: 16,
   },
   {
     name: "the signal aborts on the tick after expiry",

@@ -114,6 +114,7 @@ it("R7 garbage at a tombstone's key ends its owner hash, and the release is answ
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire();
+  await scene.command("DEL", owner.goneKey);
   await scene.command("RPUSH", owner.goneKey, "a");
   expect(await owner.release()).toMatchObject({ status: "SUCCESS" });
   await scene.command("DEL", owner.goneKey);

@@ -81,6 +81,24 @@ export const tombstones: readonly Definition[] = [
   ),
 
   define(
+    "R4 a granted acquire that is delivered again when the lock has ended creates nothing",
+    ["tombstones", "storage"],
+    async (scene) => {
+      for (const keys of [["a"], ["a", "b"]] as const) {
+        const owner = scene.owner(keys);
+        await owner.acquires();
+        for (const key of keys) await scene.storage.remove(`lock:${key}`);
+        await scene.storage.remove(owner.proc);
+        same(await owner.acquire(), GONE, "a late acquire");
+        for (const key of keys) await scene.holderIs(key, null);
+        await scene.absent(owner.proc);
+        await owner.releases("NO_KEY");
+        same(await owner.acquire(), GONE, "a late acquire after the release");
+      }
+    },
+  ),
+
+  define(
     "R4 a refusal of several keys ends the claims to all of them",
     ["tombstones", "severalKeys"],
     async (scene) => {
@@ -197,12 +215,13 @@ export const tombstones: readonly Definition[] = [
     await released.acquires();
     await refused.acquire();
     await released.releases("SUCCESS");
-    const [forced, old] = [scene.owner(), scene.owner()];
+    const [forced, old, heir] = [scene.owner(), scene.owner(), scene.owner()];
     await forced.acquires();
     await scene.database.forceDelete("key", forced.ownerHash);
     await old.acquires();
     await scene.storage.remove(old.proc);
-    await scene.owner().acquires({ suspects: old.suspects });
-    await scene.left([released.gone, refused.gone, forced.gone, old.gone], 1, 3_600_000);
+    await heir.acquires({ suspects: old.suspects });
+    const ended = [released, refused, forced, old, heir].map(({ gone }) => gone);
+    await scene.left(ended, 1, 3_600_000);
   }),
 ];
