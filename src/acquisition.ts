@@ -94,13 +94,12 @@ export class Acquisition {
         }
         continue;
       }
-      const outcome = this.#checked(sent.value, ask);
+      const outcome = sent.value;
       switch (outcome.status) {
         case LockStatus.SUCCESS:
           return this.#won(claims, outcome, since, ask);
         case LockStatus.SOMEONE_ELSE_HOLDS_LOCK:
-          // Where nothing remembers refusals, a late copy is best found again under its token.
-          if (this.#context.database.capabilities.tombstones) this.#discardToken();
+          this.#discardToken();
           if (this.#suspect(outcome) && limits.budgetLeft() > 0 && round < MAX_ROUNDS) break;
           return { ...outcome, status: "held", key: this.#nameOf(outcome.key) };
         case "GONE":
@@ -140,7 +139,7 @@ export class Acquisition {
     { budgetLeft, signal }: AttemptLimits,
   ): ReturnType<typeof bounded<AcquireOutcome>> {
     const { database, runtime } = this.#context;
-    const [token, since] = [this.#token, runtime.now()];
+    const token = this.#token;
     const suspects = [...this.#suspects.values()];
     token.longestMs = Math.max(token.longestMs, ttlMs, livenessMs);
     const sent = await bounded(
@@ -150,21 +149,8 @@ export class Acquisition {
       signal,
     );
     const failed = sent.ended === "failed" && failureOf(sent.error).applied === "no";
-    if (sent.ended !== "done" && !failed) token.unanswered(since);
+    if (sent.ended !== "done" && !failed) token.isOpen = true;
     return sent;
-  }
-
-  /**
-   * Primitives cannot see that a lock's liveness had ended before it was sent again. Another may have
-   * seen it, and be about to take over: such a success is none.
-   */
-  #checked(outcome: AcquireOutcome, { livenessMs }: Ask): AcquireOutcome {
-    const { database, runtime } = this.#context;
-    const isDoubtful =
-      outcome.status === LockStatus.SUCCESS &&
-      !database.capabilities.tombstones &&
-      this.#token.doubtMs(runtime.now()) >= livenessMs;
-    return isDoubtful ? { status: "LOST" } : outcome;
   }
 
   /** Sleeps until it is time to send again; false when it is not to be. */
@@ -195,9 +181,12 @@ export class Acquisition {
     since: Instant,
     { ttlMs, livenessMs }: Ask,
   ): Attempt {
-    const { runtime, emit } = this.#context;
+    const { database, runtime, emit } = this.#context;
     this.#token.isOpen = true;
-    if (new Validity(since, ttlMs, livenessMs).remaining(runtime.now()) <= 0) {
+    // Primitives cannot see that the liveness of an earlier send has ended meanwhile: another may have
+    // seen it, and be about to take over.
+    const provenSince = database.capabilities.tombstones ? since : this.#token.since;
+    if (new Validity(provenSince, ttlMs, livenessMs).remaining(runtime.now()) <= 0) {
       const why = `its ttl of ${ttlMs} ms is too short for the round trip to the database`;
       return { status: "error", error: undefined, why };
     }

@@ -75,8 +75,9 @@ export class GivingBack {
       const since = runtime.now();
       try {
         const outcome = await database.release(request);
-        if (outcome.status === LockStatus.SUCCESS || unansweredSince === undefined) return outcome;
-        const isRemembered = elapsed(unansweredSince, runtime.now()) < rememberedMs;
+        if (outcome.status === LockStatus.SUCCESS || outcome.isTaken) return outcome;
+        const isRemembered =
+          unansweredSince === undefined || elapsed(unansweredSince, runtime.now()) < rememberedMs;
         return isRemembered ? outcome : { status: "EXPIRED" };
       } catch (error) {
         emit({ type: "releaseFailed", keys: this.#keys, error });

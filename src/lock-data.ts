@@ -81,8 +81,15 @@ export interface ReleaseRequest {
 
 export type ReleaseOutcome =
   | { readonly status: LockStatus.SUCCESS; readonly lockData: null }
-  | { readonly status: LockStatus.NO_KEY; readonly lockData: null }
-  | { readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK; readonly lockData: LockData | null };
+  | NotReleased<LockStatus.NO_KEY, null>
+  | NotReleased<LockStatus.SOMEONE_ELSE_HOLDS_LOCK, LockData | null>;
+
+interface NotReleased<Status extends LockStatus, Holder> {
+  readonly status: Status;
+  readonly lockData: Holder;
+  /** It was taken over or forced for certain; otherwise an earlier send of the release may have ended it. */
+  readonly isTaken?: true;
+}
 
 /** What {@link Database.inspect} sees at a key. */
 export interface Inspection {

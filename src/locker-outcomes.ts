@@ -42,10 +42,10 @@ export const UNREADABLE: LockData = {
 export function releaseOutcome(outcome: GiveBackOutcome): LockerReleaseOutcome {
   switch (outcome.status) {
     case LockStatus.SUCCESS:
-    case LockStatus.NO_KEY:
       return outcome;
     case LockStatus.SOMEONE_ELSE_HOLDS_LOCK:
       return { status: outcome.status, lockData: outcome.lockData ?? UNREADABLE };
+    case LockStatus.NO_KEY:
     case "EXPIRED":
       return { status: LockStatus.NO_KEY, lockData: null };
   }

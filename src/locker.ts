@@ -8,7 +8,7 @@ import type { Heartbeater } from "./heartbeater.ts";
 import { extendOf, heartbeaterOf } from "./job-lock.ts";
 import { checkKey } from "./key.ts";
 import { CALLER_SENDS, Lease } from "./lease.ts";
-import type { LockData, ReleaseOutcome } from "./lock-data.ts";
+import type { LockData } from "./lock-data.ts";
 import type { LockEvent } from "./lock-events.ts";
 import { checkServiceOptions, type Settings } from "./lock-options.ts";
 import { LockStatus } from "./lock-status.ts";
@@ -27,7 +27,7 @@ import {
   type LockerReleaseOutcome,
   type LockerRunOutcome,
 } from "./locker-outcomes.ts";
-import { readOwnerHashStatus, releaseOwner, type OwnerHashOutcome } from "./owner-hash.ts";
+import { ownerRelease, readOwnerHashStatus, type OwnerHashOutcome } from "./owner-hash.ts";
 import { elapsed } from "./runtime.ts";
 
 /**
@@ -195,7 +195,7 @@ export class Locker {
     const lease = this.#newLease(this.#settings ?? (await this.#ready()));
     const { database, ...context } = lease.context;
     const { requestTimeout, capabilities } = database;
-    const release = (): Promise<ReleaseOutcome> => releaseOwner(database, key, lockData.ownerHash);
+    const release = ownerRelease(database, key, lockData.ownerHash);
     const settle = lease.pledge();
     const givingBack = new GivingBack(
       { ...context, database: { requestTimeout, capabilities, release } },

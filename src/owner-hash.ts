@@ -38,22 +38,27 @@ export async function readOwnerHashStatus(
 }
 
 /**
- * Releases the lock of an owner hash, whoever asks. Its process may have other locks, and lives on.
- *
- * @throws DatabaseError when there is no answer that counts
+ * Releases the lock of an owner hash, whoever asks. Its process may have other locks, and lives on. The
+ * function returned can be called until it has an answer: a deletion of its own whose answer was lost is
+ * a success, and one by somebody before it is not.
  */
-export async function releaseOwner(
+export function ownerRelease(
   database: Pick<Database, "forceDelete" | "inspect">,
   key: string,
   ownerHash: string,
-): Promise<ReleaseOutcome> {
-  if (await database.forceDelete(key, ownerHash)) {
-    return { status: LockStatus.SUCCESS, lockData: null };
-  }
-  const found = await database.inspect(key);
-  return found === null
-    ? { status: LockStatus.NO_KEY, lockData: null }
-    : { status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK, lockData: found.lockData };
+): () => Promise<ReleaseOutcome> {
+  let wasSeen = false;
+  return async () => {
+    const found = await database.inspect(key);
+    const isOwn = found?.lockData?.ownerHash === ownerHash;
+    wasSeen ||= isOwn;
+    if (wasSeen && (await database.forceDelete(key, ownerHash))) {
+      return { status: LockStatus.SUCCESS, lockData: null };
+    }
+    return found === null || isOwn
+      ? { status: LockStatus.NO_KEY, lockData: null }
+      : { status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK, lockData: found.lockData };
+  };
 }
 
 /** The key and process in an owner hash, ours or distributed-locker's; null when it is none. */

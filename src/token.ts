@@ -1,7 +1,7 @@
 import type { LeaseContext } from "./lease-context.ts";
 import type { Claim } from "./lock-data.ts";
 import { formatOwnerHash } from "./owner-hash.ts";
-import { elapsed, type Instant } from "./runtime.ts";
+import type { Instant } from "./runtime.ts";
 
 /** What to ask for, in ms. */
 export interface Ask {
@@ -19,8 +19,8 @@ export class Token {
   isOpen = false;
   /** The longest time asked for under it. */
   longestMs = 0;
-  /** When the first of its sends left that have no answer. */
-  #unansweredSince: Instant | undefined;
+  /** No send of it has left before. */
+  readonly since: Instant;
 
   constructor(
     context: LeaseContext,
@@ -31,17 +31,7 @@ export class Token {
     this.#keys = keys;
     this.#trace = trace;
     this.#processHash = `leasehold/${context.runtime.token()}`;
-  }
-
-  /** A send that left at `since` has no answer that counts. */
-  unanswered(since: Instant): void {
-    this.isOpen = true;
-    this.#unansweredSince ??= since;
-  }
-
-  /** Ms since the first send without an answer left; 0 if there is none. */
-  doubtMs(now: Instant): number {
-    return this.#unansweredSince === undefined ? 0 : elapsed(this.#unansweredSince, now);
+    this.since = context.runtime.now();
   }
 
   /**

@@ -135,7 +135,9 @@ export class RedisDatabase extends RedisPrimitives {
         ...claims.map(({ lockData }) => lockData.ownerHash),
       ],
     );
-    return decodeDelete("release", status, rest[0]);
+    const outcome = decodeDelete("release", status, rest[0]);
+    const isTaken = outcome.status !== LockStatus.SUCCESS && decodeInteger(rest[1]) === 1;
+    return isTaken ? { ...outcome, isTaken } : outcome;
   }
 
   override async inspect(key: string): Promise<Inspection | null> {

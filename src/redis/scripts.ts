@@ -82,7 +82,10 @@ end
 
 if isGone or refusal or was.refused or (was.granted and #own == 0) then
   if #own > 0 then redis.call("DEL", procKey, unpack(own)) end
-  if isGone or not refusal then return { "GONE", "", 0, "", 0 } end
+  if isGone or not refusal then
+    for i = 1, claims do lengthen(KEYS[2 + 2 * i], graceMs) end
+    return { "GONE", "", 0, "", 0 }
+  end
   for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], "refused", "PX", graceMs) end
   return refusal
 end
@@ -96,6 +99,7 @@ if #own == claims then
   end
   for i = 1, claims do lengthen(own[i], ttlMs) end
   lengthen(procKey, livenessMs)
+  for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], "granted", "PX", graceMs) end
   return { "SUCCESS", ownFence, 0, "", 0 }
 end
 
@@ -151,12 +155,12 @@ return { "SUCCESS", statuses }
  *
  * KEYS: proc, then lock and gone of each claim.
  * ARGV: graceMs, fence ("" for any), then owner hash of each claim.
- * Returns { status, record }.
+ * Returns { status, record, 1 if one of them was taken over or forced }.
  */
 export const RELEASE: string = `-- leasehold:release
 ${RECORDS}
 local procKey, graceMs, fence = KEYS[1], tonumber(ARGV[1]), ARGV[2]
-local status, holder = "SUCCESS", ""
+local status, holder, isTaken = "SUCCESS", "", 0
 for i = 1, (#KEYS - 1) / 2 do
   local lockKey, goneKey, ownerHash = KEYS[2 * i], KEYS[2 * i + 1], ARGV[2 + i]
   local raw, record = read(lockKey)
@@ -167,6 +171,7 @@ for i = 1, (#KEYS - 1) / 2 do
     reason = (fence == "" or fence == fenceOf(record)) and "released" or "lost"
     raw = ""
   end
+  if reason == "taken" or reason == "forced" then isTaken = 1 end
   if reason ~= "released" then
     if raw ~= "" then
       status, holder = "SOMEONE_ELSE_HOLDS_LOCK", record and raw or ""
@@ -177,7 +182,7 @@ for i = 1, (#KEYS - 1) / 2 do
   redis.pcall("SET", goneKey, reason, "PX", graceMs)
 end
 redis.call("DEL", procKey)
-return { status, holder }
+return { status, holder, isTaken }
 `;
 
 /**

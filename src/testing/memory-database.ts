@@ -67,7 +67,12 @@ export class MemoryDatabase extends MemoryPrimitives {
     if (isGone || isOver || refusal !== undefined) {
       for (const { key } of own) this.store.delete(lockName(key));
       if (own.length > 0) this.store.delete(procName(processHash));
-      if (isGone || refusal === undefined) return { status: "GONE" };
+      if (isGone || refusal === undefined) {
+        for (const { lockData } of claims) {
+          this.store.lengthen(goneName(lockData.ownerHash), this.graceMs);
+        }
+        return { status: "GONE" };
+      }
       for (const { lockData } of claims) this.#bury(lockData.ownerHash, "refused");
       this.#seen(refusal.lockData?.fence);
       return refusal;
@@ -81,6 +86,7 @@ export class MemoryDatabase extends MemoryPrimitives {
       }
       for (const { key } of own) this.store.lengthen(lockName(key), ttlMs);
       this.store.lengthen(procName(processHash), livenessMs);
+      for (const { lockData } of claims) this.#bury(lockData.ownerHash, "granted");
       const fence = own.at(-1)?.lockData.fence;
       return { status: LockStatus.SUCCESS, fence, takenOver: undefined };
     }
@@ -113,6 +119,7 @@ export class MemoryDatabase extends MemoryPrimitives {
 
   override async release({ claims, fence }: ReleaseRequest): Promise<ReleaseOutcome> {
     let outcome: ReleaseOutcome = { status: LockStatus.SUCCESS, lockData: null };
+    let isTaken = false;
     for (const { key, lockData } of claims) {
       const { ownerHash } = lockData;
       let found = this.find(key);
@@ -122,6 +129,7 @@ export class MemoryDatabase extends MemoryPrimitives {
         reason = fence === undefined || fence === found.lockData.fence ? "released" : "lost";
         found = undefined;
       }
+      if (reason === "taken" || reason === "forced") isTaken = true;
       if (reason !== "released") {
         if (found) outcome = heldBy(found);
         else if (outcome.status === LockStatus.SUCCESS) outcome = NOT_THERE;
@@ -129,7 +137,7 @@ export class MemoryDatabase extends MemoryPrimitives {
       this.#bury(ownerHash, reason);
     }
     this.store.delete(procName(firstOf(claims).lockData.processHash));
-    return outcome;
+    return isTaken && outcome.status !== LockStatus.SUCCESS ? { ...outcome, isTaken } : outcome;
   }
 
   override async inspect(key: string): Promise<Inspection | null> {

@@ -185,6 +185,24 @@ it("a foreign release whose answer was lost is a success, and no copy of the acq
   await scene.del(scene.procName(lockData.processHash));
 });
 
+it("a foreign release of what an operator has forced before is no success", async () => {
+  const scene = scenes.open();
+  const { lockData } = await take(scene.locker());
+  const locks = scene.rest.locks();
+  await locks.forceRelease("a");
+  expect(await scene.locker().release("a", lockData)).toEqual({
+    status: LockStatus.NO_KEY,
+    lockData: null,
+  });
+  const next = await locks.acquire("a");
+  expect(await scene.locker().release("a", lockData)).toMatchObject({
+    status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK,
+    lockData: { ownerHash: next.token },
+  });
+  await next.release();
+  await scene.del(scene.procName(lockData.processHash));
+});
+
 it("work that ended while it held the lock keeps its result though its release had no answer", async () => {
   const scene = scenes.open();
   scene.rest.session.faults.add({ kind: "drop-request", script: "release", times: 2 });

@@ -88,7 +88,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "R11: an unknown acquire is not compensated",
     file: "acquisition.ts",
-    find: 'if (sent.ended !== "done" && !failed) token.unanswered(since);',
+    find: 'if (sent.ended !== "done" && !failed) token.isOpen = true;',
     replace: "",
     seed: 6,
   },
@@ -132,8 +132,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a granted acquire may be delivered again after its end",
     file: "testing/memory-database.ts",
-    find: 'for (const { lockData } of claims) this.#bury(lockData.ownerHash, "granted");',
-    replace: "",
+    find: 'for (const { lockData } of claims) this.#bury(lockData.ownerHash, "granted");\n    for (const { ownerHash } of taken)',
+    replace: "for (const { ownerHash } of taken)",
     seed: 16,
   },
   {

@@ -86,7 +86,7 @@ it("R4 a takeover leaves `taken` for the old owner, whose release and acquire th
   expect(await scene.pttl(dead.goneKey)).toBeGreaterThan(GRACE_MS / 2);
   expect(await dead.release()).toMatchObject({ status: "SOMEONE_ELSE_HOLDS_LOCK" });
   await heir.release();
-  expect(await dead.release()).toEqual({ status: "NO_KEY", lockData: null });
+  expect(await dead.release()).toEqual({ status: "NO_KEY", lockData: null, isTaken: true });
   expect(await dead.acquire()).toEqual({ status: "GONE" });
   expect(await scene.text(dead.goneKey)).toBe("taken");
 });
@@ -101,7 +101,7 @@ it("R4 forceDelete leaves `forced`: sent twice it is true twice, and the owner k
   expect(await scene.database.forceDelete("key", owner.ownerHash)).toBe(true);
   expect(await owner.acquire()).toEqual({ status: "GONE" });
   expect(await owner.renew()).toEqual(["LOST"]);
-  expect(await owner.release()).toEqual({ status: "NO_KEY", lockData: null });
+  expect(await owner.release()).toEqual({ status: "NO_KEY", lockData: null, isTaken: true });
 });
 
 it("R4 the second send of a forceDelete spares the successor", async () => {

@@ -87,19 +87,48 @@ it("a copy of a granted acquire that comes after the lock has ended creates noth
 });
 
 describe("where nothing remembers tokens", () => {
-  it("a call whose late send has taken the lock finds itself", async () => {
+  it("a copy of a refused send does not make two believe", async () => {
     const runtime = new ManualRuntime();
-    const database = new MinimalDatabase({ runtime });
-    const faulty = new FaultyDatabase(database, { runtime });
-    const held = await new LockService({ database, runtime }).acquire("a", { ttl: 20_000 });
-    faulty.inject({ kind: "delay", ms: 3_000, operations: ["acquire"], times: 1 });
-    const locks = new LockService({ database: faulty, runtime, autoRenew: false });
+    const store = new MinimalDatabase({ runtime });
+    const [locks, holder] = [1, 2].map(
+      () => new LockService({ database: store, runtime, autoRenew: false }),
+    );
+    const held = await holder?.acquire("a", { ttl: 20_000 });
+    const sent: Parameters<MinimalDatabase["tryCreate"]>[] = [];
+    const create = store.tryCreate.bind(store);
+    store.tryCreate = (...args) => {
+      sent.push(args);
+      return create(...args);
+    };
     const retry = { initialDelay: 1_500, multiplier: 1, jitter: false };
-    const acquiring = locks.acquire("a", { ttl: 8_000, waitTimeout: 7_000, retry });
-    await runtime.advance(2_500);
-    await held.release();
+    const acquiring = locks?.acquire("a", { ttl: 1_000, waitTimeout: 5_000, retry });
+    await runtime.advance(1_100);
+    await held?.release();
+    for (const copy of sent.splice(0)) await create(...copy);
+    // Its liveness has ended: whoever sees it takes over, in the very moment in which it is asked again.
+    const record = await store.readLockData("a");
+    await runtime.advance(400);
+    await store.tryDelete("a", record?.ownerHash ?? "");
+    const lock = await acquiring;
+    expect(lock?.token).not.toBe(record?.ownerHash);
+    expect(await holder?.tryAcquire("a")).toBeNull();
+    lock?.assertHeld();
+    await lock?.release();
+  });
+
+  it("a call whose own lock may be in its way is not told that another holds it", async () => {
+    const runtime = new ManualRuntime();
+    const faulty = new FaultyDatabase(new MinimalDatabase({ runtime }), { runtime });
+    const locks = new LockService({ database: faulty, runtime, autoRenew: false });
+    faulty.inject({ kind: "loseReply", operations: ["acquire"], times: 1 });
+    faulty.inject({ kind: "delay", ms: 1_050, operations: ["acquire"], times: 1 });
+    faulty.inject({ kind: "fail", operations: ["release"], times: 1 });
+    const outcome = expect(locks.tryAcquire("a", { ttl: 1_000 })).rejects.toMatchObject({
+      reason: "error",
+    });
     await runtime.advance(5_000);
-    await (await acquiring).release();
+    await outcome;
+    expect(await locks.isLocked("a")).toBe(false);
   });
 
   it("a call does not believe in a lock whose liveness had ended before it was told", async () => {
@@ -112,6 +141,7 @@ describe("where nothing remembers tokens", () => {
     slow.createMs = [600];
     slow.lostMs = [450];
     const acquiring = locks.acquire("a", { ttl: 1_000, waitTimeout: 5_000 });
+    acquiring.catch(() => undefined);
     await runtime.advance(1_100);
     const record = await store.readLockData("a");
     const { ownerHash = "", processHash = "" } = record ?? {};
@@ -119,10 +149,10 @@ describe("where nothing remembers tokens", () => {
     // Whoever has seen it dead deletes it, when it has been sent again.
     await runtime.advance(100);
     await store.tryDelete("a", ownerHash);
-    const lock = await acquiring;
-    expect(lock.token).not.toBe(ownerHash);
-    lock.assertHeld();
-    expect(await other.tryAcquire("a")).toBeNull();
-    await lock.release();
+    await expect(acquiring).rejects.toMatchObject({ reason: "error" });
+    const next = await other.tryAcquire("a");
+    await runtime.advance(2_000);
+    next?.assertHeld();
+    await next?.release();
   });
 });

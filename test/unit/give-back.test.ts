@@ -92,3 +92,32 @@ it("a release that is refused for good is pledged for no longer than the lock ca
   expect(isSettled).toBe(true);
   expect(runtime.sleeping).toEqual([]);
 });
+
+describe("a lock that was forced while its holder worked", () => {
+  it("is not owned, also when its release is asked for again after a long outage", async () => {
+    const { runtime, faulty, locks } = open((clock) => new MemoryDatabase({ runtime: clock }));
+    const lock = await locks.acquire("a", { ttl: 30_000, autoRenew: false });
+    await locks.forceRelease("a");
+    const next = await locks.acquire("a", { ttl: 60_000, autoRenew: false });
+    const outage = faulty.inject({ kind: "fail", operations: ["release"] });
+    const unknown = expect(lock.release()).rejects.toMatchObject({ code: "LOCK_RELEASE_UNKNOWN" });
+    await runtime.advance(12_000);
+    await unknown;
+    outage.remove();
+    const notOwned = expect(lock.release()).rejects.toMatchObject({ code: "LOCK_NOT_OWNED" });
+    await runtime.advance(10_000);
+    await notOwned;
+    await next.release();
+  });
+
+  it("makes withLock reject, however late the answer of its release is", async () => {
+    const { runtime, faulty, locks } = open(
+      (clock) => new MemoryDatabase({ runtime: clock, requestTimeout: 10_000 }),
+    );
+    faulty.inject({ kind: "delay", ms: 11_000, operations: ["release"], times: 1 });
+    const work = locks.withLock("a", () => locks.forceRelease("a"), { ttl: 60_000 });
+    const lost = expect(work).rejects.toMatchObject({ code: "LOCK_LOST" });
+    await runtime.advance(30_000);
+    await lost;
+  });
+});
