@@ -105,7 +105,7 @@ export class Beliefs {
       if (this.#now() > token.blocksUntil + 1 && this.#view.isTaken(key)) {
         throw new Violation(`${token.ownerHash} keeps others out for longer than it had asked`);
       }
-      if (token.call.closed !== undefined && isOrphan(token, this.#ledger)) {
+      if (token.call.closed !== undefined && isOrphan(token, this.#ledger, this.#now())) {
         throw new Violation(
           `${token.ownerHash} is stored although its call has ${token.call.closed}`,
         );
@@ -114,12 +114,16 @@ export class Beliefs {
   }
 }
 
-function isOrphan(token: Token, ledger: Ledger): boolean {
+function isOrphan(token: Token, ledger: Ledger, now: number): boolean {
   if (token.tombstoneLost) return false;
   // Delivered later than tombstones last: blocks for one TTL, as DESIGN 8 says.
   if (token.goneAt > -Infinity) return ledger.isBuried(token);
-  // Every release was lost on the way; the client gave up when the TTL had passed.
-  return token.releaseSends === 0;
+  if (token.releaseSends === 0) return true;
+  // Every release was lost on the way: the client may give up when the TTL has passed, no earlier.
+  const { client, closed, startedAt } = token.call;
+  const isSound = Math.max(client.lastPauseEnd, client.clock.disturbedUntil) < startedAt;
+  const isTrying = token.releaseFailures === 0 && now < token.releaseSentAt + 0.9 * token.askedMs;
+  return closed === "failed" && isSound && isTrying;
 }
 
 function isHonest(token: Token, client: Client, now: number): boolean {

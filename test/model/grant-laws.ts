@@ -103,8 +103,10 @@ export class GrantLaws {
     // A copy of what was refused or granted before may meet the token that has won since; and one whose
     // tombstone is lost may come back, and meet the one that took its place.
     const isLate = tokens.some(({ goneAt, grants }) => goneAt > -Infinity || grants.size > 0);
+    const isItself = holder !== undefined && tokens.includes(holder);
     const mayReturn = [holder, ...tokens].some((token) => token?.tombstoneLost);
-    if (isOwnCall && !isLate && !mayReturn) fail(`${refusal.key} was refused by itself`);
+    if (isOwnCall && (isItself || !isLate) && !mayReturn)
+      fail(`${refusal.key} was refused by itself`);
     for (const token of tokens) this.#ledger.bury(token, before.isFull);
   }
 

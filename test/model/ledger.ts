@@ -61,6 +61,14 @@ export interface Token {
   releaseSends: number;
   releasesApplied: number;
   releaseFailures: number;
+  /** When its first release left. */
+  releaseSentAt: number;
+  /** A release of it had no answer that counts. */
+  releaseDoubted: boolean;
+  /** Its client was told for certain that it was not its own any more. */
+  notOwnedTold: boolean;
+  /** The longest TTL asked for. */
+  askedMs: number;
   /** Sends of acquire that had no definite end when the client gave up on them. */
   openSends: number;
   /** It keeps others out until then at the latest. */
@@ -126,6 +134,10 @@ export class Ledger {
       releaseSends: 0,
       releasesApplied: 0,
       releaseFailures: 0,
+      releaseSentAt: Infinity,
+      releaseDoubted: false,
+      notOwnedTold: false,
+      askedMs: 0,
       openSends: 0,
       blocksUntil: -Infinity,
     };

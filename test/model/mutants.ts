@@ -9,7 +9,7 @@ export interface Mutant {
   readonly seed: number;
 }
 
-/** Each of the rules R1 to R12 removed, and six bugs that lock libraries are known for. */
+/** Each of the rules R1 to R12 removed, and eight bugs that lock libraries are known for. */
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "R1: a late renewal shortens the lock",
@@ -135,6 +135,20 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'for (const { lockData } of claims) this.#bury(lockData.ownerHash, "granted");\n    for (const { ownerHash } of taken)',
     replace: "for (const { ownerHash } of taken)",
     seed: 16,
+  },
+  {
+    name: "a compensation is sent once, and forgotten",
+    file: "give-back.ts",
+    find: "if (!retriable) return undefined;",
+    replace: "if (!retriable || request.fence === undefined) return undefined;",
+    seed: 239,
+  },
+  {
+    name: "a clock that ran on decides, not the release",
+    file: "lock.ts",
+    find: 'const isOwn = status === "SUCCESS" || (status === "EXPIRED" && !wasLost);',
+    replace: 'const isOwn = status === "SUCCESS" || !wasLost;',
+    seed: 28,
   },
   {
     name: "the signal aborts on the tick after expiry",

@@ -73,6 +73,9 @@ export class Outcomes {
     const { call, tokens } = belief;
     const isReleased = tokens.every(({ released }) => released);
     if (error === undefined) {
+      if (tokens.some(({ notOwnedTold }) => notOwnedTold)) {
+        fail(call, "R12: returned, although its release said not owned");
+      }
       const isDoubtful = tokens.some(({ wasLost }) => wasLost) || isDisturbed(call);
       if (!isReleased && !wasKept && !isDoubtful) fail(call, "returned the result of lost work");
       return;

@@ -25,8 +25,14 @@ export function noteSend(world: World, client: Client, command: Command, wait: W
   const since = client.now();
   let isOpen = true;
   for (const token of tokens) {
-    if (operation === "acquire") token.openSends += 1;
-    if (operation === "release") token.releaseSends += 1;
+    if (command.operation === "acquire") {
+      token.openSends += 1;
+      token.askedMs = Math.max(token.askedMs, command.request.ttlMs);
+    }
+    if (operation === "release") {
+      token.releaseSends += 1;
+      token.releaseSentAt = Math.min(token.releaseSentAt, trueSince);
+    }
   }
   const close = (isDefinite: boolean): void => {
     if (!isOpen) return;
@@ -35,6 +41,7 @@ export function noteSend(world: World, client: Client, command: Command, wait: W
       const isKnown = isDefinite && !wait.isOver;
       if (operation === "acquire" && isKnown) token.openSends -= 1;
       if (!isKnown) token.call.troubles += 1;
+      if (operation === "release" && !isKnown) token.releaseDoubted = true;
     }
   };
   return {
@@ -52,6 +59,8 @@ export function noteSend(world: World, client: Client, command: Command, wait: W
           toldOfRenewal(token, status, proof, wait.isOver ? -Infinity : appliedAt);
         } else if (operation === "release") {
           if (status === "SUCCESS" && !wait.isOver) token.releaseTold = true;
+          const isNot = status === "NO_KEY" || status === "SOMEONE_ELSE_HOLDS_LOCK";
+          if (isNot && !wait.isOver && !token.releaseDoubted) token.notOwnedTold = true;
           if (status === undefined) token.releaseFailures += 1;
         }
       }
