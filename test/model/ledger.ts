@@ -63,8 +63,8 @@ export interface Token {
   releaseFailures: number;
   /** When its first release left. */
   releaseSentAt: number;
-  /** A release of it had no answer that counts. */
-  releaseDoubted: boolean;
+  /** Answers to releases that count. */
+  releaseAnswers: number;
   /** Its client was told for certain that it was not its own any more. */
   notOwnedTold: boolean;
   /** The longest TTL asked for. */
@@ -135,7 +135,7 @@ export class Ledger {
       releasesApplied: 0,
       releaseFailures: 0,
       releaseSentAt: Infinity,
-      releaseDoubted: false,
+      releaseAnswers: 0,
       notOwnedTold: false,
       askedMs: 0,
       openSends: 0,

@@ -41,7 +41,7 @@ export function noteSend(world: World, client: Client, command: Command, wait: W
       const isKnown = isDefinite && !wait.isOver;
       if (operation === "acquire" && isKnown) token.openSends -= 1;
       if (!isKnown) token.call.troubles += 1;
-      if (operation === "release" && !isKnown) token.releaseDoubted = true;
+      if (operation === "release" && isKnown) token.releaseAnswers += 1;
     }
   };
   return {
@@ -60,7 +60,7 @@ export function noteSend(world: World, client: Client, command: Command, wait: W
         } else if (operation === "release") {
           if (status === "SUCCESS" && !wait.isOver) token.releaseTold = true;
           const isNot = status === "NO_KEY" || status === "SOMEONE_ELSE_HOLDS_LOCK";
-          if (isNot && !wait.isOver && !token.releaseDoubted) token.notOwnedTold = true;
+          if (isNot && token.releaseAnswers === token.releaseSends) token.notOwnedTold = true;
           if (status === undefined) token.releaseFailures += 1;
         }
       }
