@@ -83,6 +83,7 @@ export class Acquisition {
         return { status: "error", error: undefined, why: "its deadline leaves no time for it" };
       }
       const since = runtime.now();
+      this.#token.since ??= since;
       const claims = this.#token.claims(ask);
       const sent = await this.#send(claims, ask, limits);
       if (sent.ended === "aborted") return { status: "aborted" };
@@ -185,7 +186,7 @@ export class Acquisition {
     this.#token.isOpen = true;
     // Primitives cannot see that the liveness of an earlier send has ended meanwhile: another may have
     // seen it, and be about to take over.
-    const provenSince = database.capabilities.tombstones ? since : this.#token.since;
+    const provenSince = database.capabilities.tombstones ? since : (this.#token.since ?? since);
     if (new Validity(provenSince, ttlMs, livenessMs).remaining(runtime.now()) <= 0) {
       const why = `its ttl of ${ttlMs} ms is too short for the round trip to the database`;
       return { status: "error", error: undefined, why };

@@ -19,8 +19,8 @@ export class Token {
   isOpen = false;
   /** The longest time asked for under it. */
   longestMs = 0;
-  /** No send of it has left before. */
-  readonly since: Instant;
+  /** When its first send left. */
+  since: Instant | undefined;
 
   constructor(
     context: LeaseContext,
@@ -31,7 +31,6 @@ export class Token {
     this.#keys = keys;
     this.#trace = trace;
     this.#processHash = `leasehold/${context.runtime.token()}`;
-    this.since = context.runtime.now();
   }
 
   /**

@@ -116,6 +116,21 @@ describe("where nothing remembers tokens", () => {
     await lock?.release();
   });
 
+  it("a call may wait for longer than the time of its lock", async () => {
+    const runtime = new ManualRuntime();
+    const database = new MinimalDatabase({ runtime });
+    const locks = new LockService({ database, runtime, autoRenew: false });
+    const held = await locks.acquire("a", { ttl: 20_000 });
+    const retry = { initialDelay: 1_500, multiplier: 1, jitter: false };
+    const acquiring = locks.acquire("a", { ttl: 1_000, waitTimeout: 5_000, retry });
+    await runtime.advance(1_000);
+    await held.release();
+    await runtime.advance(500);
+    const lock = await acquiring;
+    lock.assertHeld();
+    await lock.release();
+  });
+
   it("a call whose own lock may be in its way is not told that another holds it", async () => {
     const runtime = new ManualRuntime();
     const faulty = new FaultyDatabase(new MinimalDatabase({ runtime }), { runtime });
