@@ -155,7 +155,7 @@ export class Lease {
       const leftMs = lifeMs - surelyElapsed(holding.since, runtime.now());
       const isGivingBack = this.#givingBack.has(holding);
       if (leftMs <= 0 && !isGivingBack) return;
-      // A release under way ends the watch; one that was refused for good leaves it to the clock.
+      // A release under way ends the watch, also when it was refused for good and the lock is over.
       await runtime.sleep(Math.max(leftMs, isGivingBack ? holding.longestMs : 1), end);
     }
   }

@@ -59,7 +59,7 @@ export type AcquireOutcome =
       /** Null when the lock has no expiry, or the backend does not know. */
       readonly remainingMs: number | null;
     }
-  /** This owner hash was refused, released, taken over or forced: it can never acquire again. */
+  /** This owner hash was refused, or its lock has ended: it can never acquire again. */
   | { readonly status: "GONE" }
   /** This owner hash holds the lock, but its liveness ended: it can never acquire again. */
   | { readonly status: "LOST" };

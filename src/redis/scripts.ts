@@ -62,6 +62,11 @@ for s = 1, (#KEYS - 2 - 2 * claims) / 2 do
   }
 end
 
+-- By pcall: a full database has no room for it, and must answer all the same.
+local function remember(reason)
+  for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], reason, "PX", graceMs) end
+end
+
 local own, taken, was, ownFence, isGone, refusal = {}, {}, {}, "", false, nil
 for i = 1, claims do
   local lockKey, ownerHash, suspect = KEYS[1 + 2 * i], ARGV[5 + 2 * i], suspects[i]
@@ -86,7 +91,7 @@ if isGone or refusal or was.refused or (was.granted and #own == 0) then
     for i = 1, claims do lengthen(KEYS[2 + 2 * i], graceMs) end
     return { "GONE", "", 0, "", 0 }
   end
-  for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], "refused", "PX", graceMs) end
+  remember("refused")
   return refusal
 end
 
@@ -94,12 +99,12 @@ if #own == claims then
   if redis.call("EXISTS", procKey) == 0 then
     -- Nobody may believe in it any more: it must not stand in the way of the next token.
     redis.call("DEL", unpack(own))
-    for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], "lost", "PX", graceMs) end
+    remember("lost")
     return { "LOST", "", 0, "", 0 }
   end
   for i = 1, claims do lengthen(own[i], ttlMs) end
   lengthen(procKey, livenessMs)
-  for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], "granted", "PX", graceMs) end
+  remember("granted")
   return { "SUCCESS", ownFence, 0, "", 0 }
 end
 
@@ -113,7 +118,7 @@ for i = 1, claims do
   redis.call("SET", lockKey, record, "PX", ownMs[lockKey] or ttlMs)
 end
 redis.call("SET", procKey, processData, "PX", procMs)
-for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], "granted", "PX", graceMs) end
+remember("granted")
 for i = 1, #taken do redis.pcall("SET", suspects[taken[i]].gone, "taken", "PX", graceMs) end
 return { "SUCCESS", fence, taken[1] or 0, "", 0 }
 `;

@@ -73,7 +73,7 @@ export class MemoryDatabase extends MemoryPrimitives {
         }
         return { status: "GONE" };
       }
-      for (const { lockData } of claims) this.#bury(lockData.ownerHash, "refused");
+      this.#remember(claims, "refused");
       this.#seen(refusal.lockData?.fence);
       return refusal;
     }
@@ -81,12 +81,12 @@ export class MemoryDatabase extends MemoryPrimitives {
       if (!this.store.has(procName(processHash))) {
         // Nobody may believe in it any more: it must not stand in the way of the next token.
         for (const { key } of own) this.store.delete(lockName(key));
-        for (const { lockData } of claims) this.#bury(lockData.ownerHash, "lost");
+        this.#remember(claims, "lost");
         return { status: "LOST" };
       }
       for (const { key } of own) this.store.lengthen(lockName(key), ttlMs);
       this.store.lengthen(procName(processHash), livenessMs);
-      for (const { lockData } of claims) this.#bury(lockData.ownerHash, "granted");
+      this.#remember(claims, "granted");
       const fence = own.at(-1)?.lockData.fence;
       return { status: LockStatus.SUCCESS, fence, takenOver: undefined };
     }
@@ -97,7 +97,7 @@ export class MemoryDatabase extends MemoryPrimitives {
       this.write(key, { ...lockData, fence }, ttlMs, found);
     }
     this.writeProcess(processHash, this.createProcessData(), livenessMs);
-    for (const { lockData } of claims) this.#bury(lockData.ownerHash, "granted");
+    this.#remember(claims, "granted");
     for (const { ownerHash } of taken) this.#bury(ownerHash, "taken");
     return { status: LockStatus.SUCCESS, fence, takenOver: taken[0]?.key };
   }
@@ -161,6 +161,10 @@ export class MemoryDatabase extends MemoryPrimitives {
   #isDead(holder: LockData, { ownerHash, processHash }: Suspect): boolean {
     const isNamed = holder.ownerHash === ownerHash && holder.processHash === processHash;
     return isNamed && !this.store.has(procName(processHash));
+  }
+
+  #remember(claims: readonly Claim[], reason: string): void {
+    for (const { lockData } of claims) this.#bury(lockData.ownerHash, reason);
   }
 
   /** Leaves a tombstone; a full store has no room for it, and must free locks all the same. */

@@ -125,14 +125,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a refused acquire may be delivered again",
     file: "testing/memory-database.ts",
-    find: 'for (const { lockData } of claims) this.#bury(lockData.ownerHash, "refused");',
+    find: 'this.#remember(claims, "refused");',
     replace: "",
     seed: 12,
   },
   {
     name: "a granted acquire may be delivered again after its end",
     file: "testing/memory-database.ts",
-    find: 'for (const { lockData } of claims) this.#bury(lockData.ownerHash, "granted");\n    for (const { ownerHash } of taken)',
+    find: 'this.#remember(claims, "granted");\n    for (const { ownerHash } of taken)',
     replace: "for (const { ownerHash } of taken)",
     seed: 16,
   },
