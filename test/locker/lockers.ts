@@ -1,14 +1,13 @@
 import { afterEach, expect } from "vitest";
 import {
   Locker,
-  systemRuntime,
   type LockerAcquireOutcome,
   type LockerError,
   type LockerOptions,
   type RedisDatabase,
   type RenewRequest,
-  type Runtime,
 } from "../../src/index.ts";
+import { countingRuntime } from "../support/counting-runtime.ts";
 import { StoredLock } from "../support/fault-keys.ts";
 import { useRest, type Rest } from "../support/rest.ts";
 
@@ -26,7 +25,7 @@ export class LockerScene {
   /** What every answered renewal asked for. */
   readonly renewals: RenewRequest[] = [];
   readonly #lockers: Locker[] = [];
-  #pending = 0;
+  readonly #clock = countingRuntime();
 
   constructor(rest: Rest) {
     this.rest = rest;
@@ -36,7 +35,7 @@ export class LockerScene {
   locker(options: Partial<LockerOptions> = {}): Locker {
     const locker = new Locker({
       database: this.database(),
-      runtime: this.#runtime(),
+      runtime: this.#clock.runtime,
       waitUntil: (promise) => void this.rest.pledges.push(promise),
       ...options,
     });
@@ -88,18 +87,7 @@ export class LockerScene {
   async end(): Promise<void> {
     await Promise.all(this.#lockers.splice(0).map((locker) => locker.terminate()));
     await new Promise(setImmediate);
-    expect(this.#pending, "sleeps of a Locker still under way").toBe(0);
-  }
-
-  #runtime(): Runtime {
-    return {
-      ...systemRuntime,
-      sleep: async (ms, signal) => {
-        this.#pending += 1;
-        await systemRuntime.sleep(ms, signal);
-        this.#pending -= 1;
-      },
-    };
+    expect(this.#clock.pending(), "sleeps of a Locker still under way").toBe(0);
   }
 }
 

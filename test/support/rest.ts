@@ -9,9 +9,9 @@ import {
   systemRuntime,
   type LockServiceOptions,
   type RedisDatabaseOptions,
-  type Runtime,
 } from "../../src/index.ts";
 import { redisFromEnv } from "../../src/upstash/index.ts";
+import { countingRuntime } from "./counting-runtime.ts";
 
 /** How long a tombstone of a test may live: long enough to be met, short enough to wait for. */
 export const GRACE_MS = 30_000;
@@ -93,22 +93,6 @@ function openRest(session: RestSession, admin: Redis): Rest {
         waitUntil: (promise) => void pledges.push(promise),
         ...options,
       }),
-  };
-}
-
-/** The system's runtime, which knows how many sleeps are under way. */
-function countingRuntime(): { readonly runtime: Runtime; readonly pending: () => number } {
-  let pending = 0;
-  return {
-    pending: () => pending,
-    runtime: {
-      ...systemRuntime,
-      async sleep(ms, signal) {
-        pending += 1;
-        await systemRuntime.sleep(ms, signal);
-        pending -= 1;
-      },
-    },
   };
 }
 

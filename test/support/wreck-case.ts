@@ -134,8 +134,9 @@ async function leftovers(scene: Scene, mustExpire: () => boolean): Promise<strin
   const background = { isSettled: false };
   void Promise.all(scene.pledges).then(() => (background.isSettled = true));
   // A send under way has a sleep as its timeout.
-  while (!background.isSettled || scene.pendingSleeps > 0) {
-    if (performance.now() > limit) return [`the background goes on: ${scene.pendingSleeps} sleeps`];
+  while (!background.isSettled || scene.pendingSleeps() > 0) {
+    if (performance.now() > limit)
+      return [`the background goes on: ${scene.pendingSleeps()} sleeps`];
     await systemRuntime.sleep(15);
   }
   await scene.wire.settled();

@@ -1,18 +1,26 @@
 import { Locker, isLockError } from "../../src/index.ts";
-import type { LockData } from "../../src/index.ts";
+import type { Lock, LockData } from "../../src/index.ts";
 import { TIMEOUT_MS } from "./wreck-faults.ts";
 import { acquire, holds, release, type LifeContext } from "./wreck-judge.ts";
 
 /** Inspect and force-delete, each twice, of a record or of garbage. */
 const SIX_SENDS_MS = 6 * TIMEOUT_MS;
 
+/** Holds a lock that is no longer stored. */
+async function holdsEvicted(context: LifeContext): Promise<Lock | undefined> {
+  const { scene } = context;
+  const lock = await holds(context);
+  if (lock === undefined) return undefined;
+  scene.isInterfered = true;
+  await scene.wire.command("DEL", `${scene.prefix}lock:${scene.key}`);
+  return lock;
+}
+
 /** Whoever holds a lock is told the truth also when others take it from him. */
 async function evicted(context: LifeContext): Promise<void> {
   const { scene } = context;
-  const lock = await holds(context);
+  const lock = await holdsEvicted(context);
   if (lock === undefined) return;
-  scene.isInterfered = true;
-  await scene.wire.command("DEL", `${scene.prefix}lock:${scene.key}`);
   await context.strike("renew");
   const outcome = await scene.call("isHeld", SIX_SENDS_MS, () => lock.isHeld());
   if ("error" in outcome) await scene.expectFailure("isHeld", outcome);
@@ -22,10 +30,8 @@ async function evicted(context: LifeContext): Promise<void> {
 
 async function releaseEvicted(context: LifeContext): Promise<void> {
   const { scene } = context;
-  const lock = await holds(context);
+  const lock = await holdsEvicted(context);
   if (lock === undefined) return;
-  scene.isInterfered = true;
-  await scene.wire.command("DEL", `${scene.prefix}lock:${scene.key}`);
   await context.strike("release");
   scene.referee.leave("victim");
   const outcome = await scene.call("release", SIX_SENDS_MS, () => lock.release());

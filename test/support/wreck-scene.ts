@@ -1,5 +1,6 @@
 import { LockService, RedisDatabase, isLockError, systemRuntime } from "../../src/index.ts";
 import type { Lock, LockServiceOptions, RedisClient, Runtime } from "../../src/index.ts";
+import { countingRuntime } from "./counting-runtime.ts";
 import { TIMEOUT_MS } from "./wreck-faults.ts";
 import { Referee, believes } from "./wreck-referee.ts";
 import { openResource, parseEntry, logFlaws, resourceLog } from "./wreck-resource.ts";
@@ -44,7 +45,7 @@ export class Scene {
   readonly pledges: Promise<unknown>[] = [];
   /** Somebody has deleted or forced locks: nobody may complain of a loss. */
   isInterfered = false;
-  pendingSleeps = 0;
+  readonly pendingSleeps: () => number;
   /** Acquisitions that were tried. */
   acquisitions = 0;
   readonly #clock: SceneOptions["clock"];
@@ -54,8 +55,9 @@ export class Scene {
     this.prefix = prefix;
     this.isBound = isBound;
     this.#clock = clock;
-    const runtime = this.#countingRuntime();
+    const { runtime, pending } = countingRuntime();
     this.runtime = runtime;
+    this.pendingSleeps = pending;
     this.database = new RedisDatabase(redis, {
       prefix,
       runtime,
@@ -147,16 +149,5 @@ export class Scene {
     const lines = (await this.wire.command("LRANGE", log, 0, -1)) as string[];
     await this.wire.command("DEL", log, `${this.prefix}resource`);
     return logFlaws(lines.map(parseEntry));
-  }
-
-  #countingRuntime(): Runtime {
-    return {
-      ...systemRuntime,
-      sleep: async (ms, signal) => {
-        this.pendingSleeps += 1;
-        await systemRuntime.sleep(ms, signal);
-        this.pendingSleeps -= 1;
-      },
-    };
   }
 }

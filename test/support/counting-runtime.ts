@@ -1,0 +1,17 @@
+import { systemRuntime, type Runtime } from "../../src/index.ts";
+
+/** The system's runtime, which knows how many sleeps are under way. */
+export function countingRuntime(): { readonly runtime: Runtime; readonly pending: () => number } {
+  let pending = 0;
+  return {
+    pending: () => pending,
+    runtime: {
+      ...systemRuntime,
+      async sleep(ms, signal) {
+        pending += 1;
+        await systemRuntime.sleep(ms, signal);
+        pending -= 1;
+      },
+    },
+  };
+}
