@@ -1,8 +1,8 @@
-import { startRedis } from "./redis.ts";
-import type { RedisServer, StartRedisOptions } from "./redis.ts";
-import { startRestFront } from "./rest-front.ts";
-import type { RestFront } from "./rest-front.ts";
-import type { RestSession } from "./rest-session.ts";
+import { startRedis } from "./redis/redis.ts";
+import type { RedisServer, StartRedisOptions } from "./redis/redis.ts";
+import { startRestFront } from "./rest/front.ts";
+import type { RestFront } from "./rest/front.ts";
+import type { RestSession } from "./rest/session.ts";
 
 /** Everything a Worker or a test needs to talk to: Redis, the REST front and one session on it. */
 export interface Stack {

@@ -1,4 +1,4 @@
-import type { LockData } from "./lock-data.ts";
+import type { LockData } from "./database/operations.ts";
 
 /** Marks our errors whatever copy of the package made them. */
 const BRAND = Symbol.for("leasehold.error");

@@ -1,11 +1,11 @@
 export type { AutoRenewOptions } from "./auto-renew.ts";
-export type { RetryOptions } from "./backoff.ts";
+export type { RetryOptions } from "./retry.ts";
 export {
   Database,
   type Capabilities,
   type DatabaseModule,
   type DatabaseOptions,
-} from "./database.ts";
+} from "./database/database.ts";
 export {
   type AcquireOutcome,
   type AcquireRequest,
@@ -21,7 +21,7 @@ export {
   type RenewRequest,
   type Suspect,
   type UpdateOutcome,
-} from "./lock-data.ts";
+} from "./database/operations.ts";
 export {
   DatabaseError,
   LockAcquisitionError,
@@ -37,23 +37,23 @@ export {
   type LockErrorCode,
 } from "./errors.ts";
 export { Events } from "./events.ts";
-export { DrainingSignal, Heartbeater, NoopHeartbeater } from "./heartbeater.ts";
+export { DrainingSignal, Heartbeater, NoopHeartbeater } from "./locker/heartbeater.ts";
 export type { LockEvent } from "./lock-events.ts";
 export type { LockContext, LockOptions, LockServiceOptions } from "./lock-options.ts";
 export { LockService, type LockInfo } from "./lock-service.ts";
-export { LockStatus, OwnerHashStatus } from "./lock-status.ts";
+export { LockStatus, OwnerHashStatus } from "./database/lock-status.ts";
 export type { Lock } from "./lock.ts";
-export type { LockerError } from "./locker-errors.ts";
-export type { LockerOptions } from "./locker-options.ts";
+export type { LockerError } from "./locker/errors.ts";
+export type { LockerOptions } from "./locker/options.ts";
 export type {
   Extend,
   LockerAcquireOutcome,
   LockerReleaseOutcome,
   LockerRunOutcome,
-} from "./locker-outcomes.ts";
-export { Locker } from "./locker.ts";
-export type { OwnerHashOutcome } from "./owner-hash.ts";
-export type { RedisClient } from "./redis/redis-client.ts";
+} from "./locker/outcomes.ts";
+export { Locker } from "./locker/locker.ts";
+export type { OwnerHashOutcome } from "./locker/owner-hash.ts";
+export type { RedisClient } from "./redis/client.ts";
 export { RedisDatabase } from "./redis/redis-database.ts";
 export type { RedisDatabaseOptions } from "./redis/redis-primitives.ts";
 export { systemRuntime, type Instant, type Runtime } from "./runtime.ts";
@@ -65,4 +65,4 @@ export {
   type LockedMethodDecorator,
   type OnLockFailed,
   type WithLockOptions,
-} from "./with-lock.ts";
+} from "./locked-by.ts";

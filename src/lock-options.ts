@@ -6,9 +6,9 @@ import {
   type AutoRenewOptions,
   type RenewalPlan,
 } from "./auto-renew.ts";
-import { DEFAULT_RETRY, planRetry, type RetryOptions, type RetryPlan } from "./backoff.ts";
+import { DEFAULT_RETRY, planRetry, type RetryOptions, type RetryPlan } from "./retry.ts";
 import { MAX_MS, checkInteger, checkSignal, checkTtl, checkType, show } from "./check.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "./database/database.ts";
 import { LockConfigurationError } from "./errors.ts";
 import { checkKeyPrefix, checkTrace } from "./key.ts";
 import { systemRuntime, type Runtime } from "./runtime.ts";

@@ -1,10 +1,10 @@
-import { AcquireCall, type Acquired } from "./acquire-call.ts";
+import { AcquireCall, type Acquired } from "./lease/acquire.ts";
 import { checkType } from "./check.ts";
-import type { Inspection } from "./lock-data.ts";
+import type { Inspection } from "./database/operations.ts";
 import { failureOf } from "./errors.ts";
 import { Events } from "./events.ts";
 import { checkKey, checkKeys } from "./key.ts";
-import { Lease } from "./lease.ts";
+import { Lease } from "./lease/session.ts";
 import type { LockEvent } from "./lock-events.ts";
 import {
   checkLockOptions,

@@ -6,8 +6,8 @@ import {
   LockReleaseUnknownError,
   isLockError,
 } from "./errors.ts";
-import type { Holding } from "./holding.ts";
-import type { Lease } from "./lease.ts";
+import type { Holding } from "./lease/lease.ts";
+import type { Lease } from "./lease/session.ts";
 import type { LockEvent } from "./lock-events.ts";
 import type { Runtime } from "./runtime.ts";
 

@@ -1,5 +1,5 @@
 export { LockAcquisitionError, LockExtensionError, LockNotOwnedError } from "../errors.ts";
-export { WithLock } from "../with-lock.ts";
+export { WithLock } from "../locked-by.ts";
 export { LOCK_SERVICE, type ILock, type ILockService } from "./injection.ts";
 export {
   LocksModule,

@@ -1,4 +1,4 @@
-import type { Capabilities } from "../database.ts";
+import type { Capabilities } from "../database/database.ts";
 import {
   canOutliveHolder,
   type AcquireOutcome,
@@ -9,12 +9,12 @@ import {
   type ReleaseRequest,
   type RenewOutcome,
   type RenewRequest,
-} from "../lock-data.ts";
+} from "../database/operations.ts";
 import { LockConfigurationError } from "../errors.ts";
-import { LockStatus } from "../lock-status.ts";
+import { LockStatus } from "../database/lock-status.ts";
 import { unreadableReply } from "./failure.ts";
 import { RedisPrimitives, decodeDelete } from "./redis-primitives.ts";
-import { decodeInteger, decodeLockData } from "../lock-record.ts";
+import { decodeInteger, decodeLockData } from "../database/lock-record.ts";
 import { decodeRemaining } from "./reply.ts";
 import * as scripts from "./scripts.ts";
 

@@ -1,5 +1,5 @@
 import { checkInteger, checkType, show } from "../check.ts";
-import { Database, MIN_GRACE_MS, type DatabaseOptions } from "../database.ts";
+import { Database, MIN_GRACE_MS, type DatabaseOptions } from "../database/database.ts";
 import {
   type CreateOutcome,
   type DeleteOutcome,
@@ -7,13 +7,13 @@ import {
   type ProcessData,
   type ReleaseOutcome,
   type UpdateOutcome,
-} from "../lock-data.ts";
+} from "../database/operations.ts";
 import { LockConfigurationError, failureOf } from "../errors.ts";
-import { LockStatus } from "../lock-status.ts";
+import { LockStatus } from "../database/lock-status.ts";
 import { databaseFailure, unreadableReply } from "./failure.ts";
 import * as scripts from "./primitive-scripts.ts";
-import type { RedisClient } from "./redis-client.ts";
-import { decodeLockData, decodeProcessData } from "../lock-record.ts";
+import type { RedisClient } from "./client.ts";
+import { decodeLockData, decodeProcessData } from "../database/lock-record.ts";
 import { decodeReply, type Reply } from "./reply.ts";
 
 /** Options of {@link RedisDatabase}; times in ms. */

@@ -1,4 +1,4 @@
-import { decodeInteger } from "../lock-record.ts";
+import { decodeInteger } from "../database/lock-record.ts";
 
 /**
  * The one place that reads what comes back. A client may hand over a reply as Redis sent it, or

@@ -1,5 +1,5 @@
 import { checkInteger } from "../check.ts";
-import { Database, type Capabilities } from "../database.ts";
+import { Database, type Capabilities } from "../database/database.ts";
 import { failureOf } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type {
@@ -15,7 +15,7 @@ import type {
   RenewOutcome,
   RenewRequest,
   UpdateOutcome,
-} from "../lock-data.ts";
+} from "../database/operations.ts";
 import { systemRuntime, type Runtime } from "../runtime.ts";
 import {
   ActiveFault,

@@ -1,4 +1,4 @@
-import type { Capabilities } from "../database.ts";
+import type { Capabilities } from "../database/database.ts";
 import { DatabaseError, LockConfigurationError } from "../errors.ts";
 import {
   canOutliveHolder,
@@ -12,9 +12,9 @@ import {
   type RenewOutcome,
   type RenewRequest,
   type Suspect,
-} from "../lock-data.ts";
-import { LockStatus } from "../lock-status.ts";
-import { decodeInteger } from "../lock-record.ts";
+} from "../database/operations.ts";
+import { LockStatus } from "../database/lock-status.ts";
+import { decodeInteger } from "../database/lock-record.ts";
 import {
   MemoryPrimitives,
   NOT_THERE,

@@ -1,5 +1,5 @@
 import { checkInteger } from "../check.ts";
-import { Database, type DatabaseOptions } from "../database.ts";
+import { Database, type DatabaseOptions } from "../database/database.ts";
 import type {
   CreateOutcome,
   DeleteOutcome,
@@ -7,9 +7,9 @@ import type {
   ProcessData,
   ReleaseOutcome,
   UpdateOutcome,
-} from "../lock-data.ts";
-import { LockStatus } from "../lock-status.ts";
-import { decodeLockData, decodeProcessData } from "../lock-record.ts";
+} from "../database/operations.ts";
+import { LockStatus } from "../database/lock-status.ts";
+import { decodeLockData, decodeProcessData } from "../database/lock-record.ts";
 import { systemRuntime } from "../runtime.ts";
 import { MemoryStore } from "./memory-store.ts";
 

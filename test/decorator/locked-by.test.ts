@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LockAcquisitionError, LockConfigurationError } from "../../src/index.ts";
-import { lockedBy } from "../../src/with-lock.ts";
+import { lockedBy } from "../../src/locked-by.ts";
 import { useRest } from "../support/rest.ts";
 
 const rests = useRest();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LockConfigurationError } from "../../src/index.ts";
-import { WithLock } from "../../src/with-lock.ts";
+import { WithLock } from "../../src/locked-by.ts";
 import { useRest } from "../support/rest.ts";
 
 const rests = useRest();

@@ -1,6 +1,6 @@
 import { expectTypeOf, it } from "vitest";
 import type { LockService } from "../../src/index.ts";
-import { WithLock, lockedBy, type LockSource } from "../../src/with-lock.ts";
+import { WithLock, lockedBy, type LockSource } from "../../src/locked-by.ts";
 
 interface Order {
   readonly id: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LockLostError, type LockService } from "../../src/index.ts";
-import { WithLock } from "../../src/with-lock.ts";
+import { WithLock } from "../../src/locked-by.ts";
 import { StoredLock } from "../support/fault-keys.ts";
 import { useRest } from "../support/rest.ts";
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { controlClient } from "../../dev/rest-control-client.ts";
-import type { RestFront } from "../../dev/rest-front.ts";
+import { controlClient } from "../../dev/rest/control-client.ts";
+import type { RestFront } from "../../dev/rest/front.ts";
 
 export interface OwnKeys {
   /** A key nobody else uses; the same name gives the same key. */

@@ -1,4 +1,4 @@
-import { findRedis } from "../../dev/redis-binary.ts";
+import { findRedis } from "../../dev/redis/binary.ts";
 
 /** For tests that stop and restart Redis: never somebody's own server, whatever the environment says. */
 export const env: NodeJS.ProcessEnv = { ...process.env, REDIS_URL: "" };

@@ -2,9 +2,9 @@ import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hasApt } from "../../dev/redis-apt.ts";
-import { cachedDebianRedis, downloadDebianRedis } from "../../dev/redis-debian.ts";
-import { verifyProgram } from "../../dev/redis-program.ts";
+import { hasApt } from "../../dev/redis/apt.ts";
+import { cachedDebianRedis, downloadDebianRedis } from "../../dev/redis/debian.ts";
+import { verifyProgram } from "../../dev/redis/program.ts";
 
 let cache = "";
 const canDownload = await hasApt();

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@redis/client";
 import { afterAll, beforeAll, expect, test as anyTest } from "vitest";
-import { findRedis } from "../../dev/redis-binary.ts";
-import { freePort } from "../../dev/redis-probe.ts";
-import { startRedis } from "../../dev/redis.ts";
-import type { RedisServer } from "../../dev/redis.ts";
+import { findRedis } from "../../dev/redis/binary.ts";
+import { freePort } from "../../dev/redis/probe.ts";
+import { startRedis } from "../../dev/redis/redis.ts";
+import type { RedisServer } from "../../dev/redis/redis.ts";
 import { eventually, isRunning } from "./eventually.ts";
 import { env, onlyBorrowedRedis } from "./own-redis.ts";
 

@@ -1,6 +1,6 @@
 import { Redis } from "@upstash/redis";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import type { RestSession } from "../../dev/rest-session.ts";
+import type { RestSession } from "../../dev/rest/session.ts";
 import { startStack } from "../../dev/stack.ts";
 import type { Stack } from "../../dev/stack.ts";
 import { eventually } from "./eventually.ts";

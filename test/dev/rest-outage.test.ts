@@ -1,6 +1,6 @@
 import { Redis } from "@upstash/redis";
 import { afterAll, beforeAll, expect, test as anyTest } from "vitest";
-import { startRestFront } from "../../dev/rest-front.ts";
+import { startRestFront } from "../../dev/rest/front.ts";
 import { startStack } from "../../dev/stack.ts";
 import type { Stack } from "../../dev/stack.ts";
 import { eventually } from "./eventually.ts";

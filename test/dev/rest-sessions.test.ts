@@ -1,6 +1,6 @@
 import { Redis } from "@upstash/redis";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { controlClient } from "../../dev/rest-control-client.ts";
+import { controlClient } from "../../dev/rest/control-client.ts";
 import { startStack } from "../../dev/stack.ts";
 import type { Stack } from "../../dev/stack.ts";
 import { ownKeys } from "./own-keys.ts";

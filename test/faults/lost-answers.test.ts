@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RedisDatabase, type LockService } from "../../src/index.ts";
-import type { FaultSpec } from "../../dev/rest-faults.ts";
+import type { FaultSpec } from "../../dev/rest/faults.ts";
 import { eventually } from "../dev/eventually.ts";
 import { resendingClient } from "../support/fault-clients.ts";
 import { StoredLock, fenceCounter } from "../support/fault-keys.ts";

@@ -3,7 +3,7 @@ import { Redis } from "@upstash/redis";
 import { describe, expect, it } from "vitest";
 import { LockAcquisitionError, RedisDatabase, type RedisClient } from "../../src/index.ts";
 import { redisFromEnv } from "../../src/upstash/index.ts";
-import type { FaultSpec } from "../../dev/rest-faults.ts";
+import type { FaultSpec } from "../../dev/rest/faults.ts";
 import { resendingClient } from "../support/fault-clients.ts";
 import { StoredLock } from "../support/fault-keys.ts";
 import { useRest } from "../support/rest.ts";

@@ -1,11 +1,11 @@
 import { createServer, type Server } from "node:http";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { freePort } from "../../dev/redis-probe.ts";
+import { freePort } from "../../dev/redis/probe.ts";
 import { LockService, RedisDatabase, isLockError, systemRuntime } from "../../src/index.ts";
 import type { LockServiceOptions, RedisClient, Runtime } from "../../src/index.ts";
 import { redisFromEnv } from "../../src/upstash/index.ts";
-import { garbageText, hostileText, hostileValue, runs } from "../support/wreck-arbitraries.ts";
+import { garbageText, hostileText, hostileValue, runs } from "../chaos/arbitraries.ts";
 
 /** What no answer may make us do is to wait long for the next: a second takes 20 ms here. */
 const FASTER = 50;

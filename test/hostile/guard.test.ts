@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { expect, it } from "vitest";
 import { locks, withLock, type GuardVariables, type LocksVariables } from "../../src/hono/index.ts";
 import { useRest, type Rest } from "../support/rest.ts";
-import { hostileText, isLawful, runs } from "../support/wreck-arbitraries.ts";
+import { hostileText, isLawful, runs } from "../chaos/arbitraries.ts";
 
 const rests = useRest();
 const RUNS = runs(40);

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { Locker, isLockError, type LockService } from "../../src/index.ts";
 import { useRest, type Rest } from "../support/rest.ts";
-import { hostileText, isLawful, runs } from "../support/wreck-arbitraries.ts";
+import { hostileText, isLawful, runs } from "../chaos/arbitraries.ts";
 
 const rests = useRest();
 const RUNS = runs(40);

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { Locker, isLockError, type LockService } from "../../src/index.ts";
 import { useRest } from "../support/rest.ts";
-import { garbageCommand, garbageText, runs } from "../support/wreck-arbitraries.ts";
+import { garbageCommand, garbageText, runs } from "../chaos/arbitraries.ts";
 
 const rests = useRest();
 const RUNS = runs(30);

@@ -1,4 +1,9 @@
-import type { AcquireRequest, Claim, ReleaseRequest, RenewRequest } from "../../src/lock-data.ts";
+import type {
+  AcquireRequest,
+  Claim,
+  ReleaseRequest,
+  RenewRequest,
+} from "../../src/database/operations.ts";
 import { Violation, type Ledger, type Token } from "./ledger.ts";
 import type { Stored, StoreView } from "./store-view.ts";
 

@@ -1,4 +1,4 @@
-import type { AcquireOutcome, AcquireRequest } from "../../src/lock-data.ts";
+import type { AcquireOutcome, AcquireRequest } from "../../src/database/operations.ts";
 import type { Client } from "./client.ts";
 import { fail, othersUntouched, tokensOf, type Before } from "./evidence.ts";
 import type { Ledger, Token } from "./ledger.ts";

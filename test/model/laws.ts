@@ -4,7 +4,7 @@ import type {
   ReleaseRequest,
   RenewOutcome,
   RenewRequest,
-} from "../../src/lock-data.ts";
+} from "../../src/database/operations.ts";
 import type { Client } from "./client.ts";
 import { fail, othersUntouched, tokensOf, type Before, type Command } from "./evidence.ts";
 import { GrantLaws } from "./grant-laws.ts";

@@ -1,7 +1,7 @@
 import { isLockError } from "../../src/errors.ts";
-import type { Heartbeater } from "../../src/heartbeater.ts";
-import { Locker } from "../../src/locker.ts";
-import { LockStatus } from "../../src/lock-status.ts";
+import type { Heartbeater } from "../../src/locker/heartbeater.ts";
+import { Locker } from "../../src/locker/locker.ts";
+import { LockStatus } from "../../src/database/lock-status.ts";
 import { Violation, type Call, type Token } from "./ledger.ts";
 import { LOCKER, type JobAction } from "./plan.ts";
 import { Outcomes } from "./outcomes.ts";

@@ -65,7 +65,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "R8: a command without an answer is waited for as long as it takes",
-    file: "database.ts",
+    file: "database/database.ts",
     find: "await bounded(this.runtime, answer, this.requestTimeout)",
     replace: "await bounded(this.runtime, answer, Infinity)",
     seed: 1,
@@ -79,7 +79,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "R10: waitUntil is called when the lock is there",
-    file: "acquire-call.ts",
+    file: "lease/acquire.ts",
     find: "const settle = this.#lease.pledge();",
     replace:
       "let settle = (): void => {}; void Promise.resolve().then(() => { settle = this.#lease.pledge(); });",
@@ -87,7 +87,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "R11: an unknown acquire is not compensated",
-    file: "acquisition.ts",
+    file: "lease/attempt.ts",
     find: 'if (sent.ended !== "done" && !failed) token.isOpen = true;',
     replace: "",
     seed: 6,
@@ -102,7 +102,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "expiry is counted from after the reply",
-    file: "acquisition.ts",
+    file: "lease/attempt.ts",
     find: "return this.#won(claims, outcome, since, ask);",
     replace: "return this.#won(claims, outcome, runtime.now(), ask);",
     seed: 3,
@@ -116,7 +116,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an acquire is sent again with a new token",
-    file: "acquisition.ts",
+    file: "lease/attempt.ts",
     find: 'why: "the database gave no answer that counts" };\n        }\n        continue;',
     replace:
       'why: "the database gave no answer that counts" };\n        }\n        this.#token = new Token(this.#context, this.#keys, this.#trace);\n        continue;',
@@ -138,7 +138,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a compensation is sent once, and forgotten",
-    file: "give-back.ts",
+    file: "lease/release.ts",
     find: "if (!retriable) return undefined;",
     replace: "if (!retriable || request.fence === undefined) return undefined;",
     seed: 239,
@@ -152,7 +152,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the signal aborts on the tick after expiry",
-    file: "holding.ts",
+    file: "lease/lease.ts",
     find: "this.#lost.abort(error);\n    this.#onLost(error);",
     replace:
       "void this.#runtime.sleep(0).then(() => this.#lost.abort(error));\n    this.#onLost(error);",

@@ -1,8 +1,8 @@
 import { databaseFailure } from "../../src/redis/failure.ts";
 import { isLockError } from "../../src/errors.ts";
 import type { LockError } from "../../src/errors.ts";
-import { Database } from "../../src/database.ts";
-import type { Capabilities } from "../../src/database.ts";
+import { Database } from "../../src/database/database.ts";
+import type { Capabilities } from "../../src/database/database.ts";
 import type {
   AcquireOutcome,
   AcquireRequest,
@@ -16,7 +16,7 @@ import type {
   RenewOutcome,
   RenewRequest,
   UpdateOutcome,
-} from "../../src/lock-data.ts";
+} from "../../src/database/operations.ts";
 import type { Command } from "./evidence.ts";
 
 /** A client's wait for one answer. */

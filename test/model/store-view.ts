@@ -1,4 +1,4 @@
-import { canOutliveHolder, type LockData } from "../../src/lock-data.ts";
+import { canOutliveHolder, type LockData } from "../../src/database/operations.ts";
 import type { MemoryStore } from "../../src/testing/index.ts";
 
 /** What is at a lock key. */

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
-import { startRestFront, type RestFront } from "../../dev/rest-front.ts";
+import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
 import { ROOT, bin, buildPackage, run, type BuiltPackage } from "../support/built-package.ts";
 
 const readme = await readFile(path.join(ROOT, "README.md"), "utf8");

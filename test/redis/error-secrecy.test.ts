@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { inspect } from "node:util";
 import { Redis } from "@upstash/redis";
 import { describe, expect, it } from "vitest";
-import type { FaultSpec } from "../../dev/rest-faults.ts";
+import type { FaultSpec } from "../../dev/rest/faults.ts";
 import { RedisDatabase, type RedisClient } from "../../src/index.ts";
 import { redisFromEnv } from "../../src/upstash/index.ts";
 import { useDatabase, type DatabaseScene } from "../support/database-scene.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { FaultSpec } from "../../dev/rest-faults.ts";
+import type { FaultSpec } from "../../dev/rest/faults.ts";
 import { RedisDatabase, type Database, type RedisClient } from "../../src/index.ts";
 import { CLIENT_SETUPS, clientWith } from "../support/database-clients.ts";
 import { DatabaseScene, useDatabase } from "../support/database-scene.ts";

@@ -1,6 +1,6 @@
 import { Redis } from "@upstash/redis";
 import { Redis as CloudflareRedis } from "@upstash/redis/cloudflare";
-import type { RestSession } from "../../dev/rest-session.ts";
+import type { RestSession } from "../../dev/rest/session.ts";
 import type { RedisClient } from "../../src/index.ts";
 
 /** A way a user may have set up `@upstash/redis`. */

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll } from "vitest";
-import { startRestFront, type RestFront } from "../../dev/rest-front.ts";
+import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
 import { startStack, type Stack } from "../../dev/stack.ts";
 import { RedisDatabase } from "../../src/index.ts";
 import { redisFromEnv } from "../../src/upstash/index.ts";

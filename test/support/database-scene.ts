@@ -8,7 +8,7 @@ import {
   type RenewOutcome,
   type Suspect,
 } from "../../src/index.ts";
-import { formatOwnerHash } from "../../src/owner-hash.ts";
+import { formatOwnerHash } from "../../src/locker/owner-hash.ts";
 import { useRest, type Rest } from "./rest.ts";
 
 /** Asked for where a test names no time: far beyond any test's own length, in ms. */

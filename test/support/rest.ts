@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Redis } from "@upstash/redis";
 import { afterAll, afterEach, beforeAll, expect, inject } from "vitest";
-import { startRestFront, type RestFront } from "../../dev/rest-front.ts";
-import type { RestSession } from "../../dev/rest-session.ts";
+import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
+import type { RestSession } from "../../dev/rest/session.ts";
 import {
   LockService,
   RedisDatabase,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { backoffDelay } from "../../src/backoff.ts";
+import { backoffDelay } from "../../src/retry.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
 
 const OPTIONS = { maxRetries: 3, initialDelay: 100, maxDelay: 3_000, multiplier: 2, jitter: false };

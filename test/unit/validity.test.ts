@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { elapsed } from "../../src/runtime.ts";
-import { Validity } from "../../src/validity.ts";
+import { Validity } from "../../src/lease/validity.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
 
 const at = (wall: number, monotonic = wall): { wall: number; monotonic: number } => ({

@@ -1,5 +1,5 @@
 import { inject } from "vitest";
-import { controlClient } from "../../dev/rest-control-client.ts";
+import { controlClient } from "../../dev/rest/control-client.ts";
 import { RedisDatabase } from "../../src/index.ts";
 import { ManualRuntime, MemoryDatabase } from "../../src/testing/index.ts";
 import { redisFromEnv } from "../../src/upstash/index.ts";

@@ -1,6 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineProject } from "vitest/config";
-import { controlClient } from "../../dev/rest-control-client.ts";
+import { controlClient } from "../../dev/rest/control-client.ts";
 
 /** Everything that runs inside workerd, the runtime of Cloudflare Workers. */
 export default defineProject({

@@ -1,6 +1,6 @@
 import { exports } from "cloudflare:workers";
 import { inject } from "vitest";
-import { controlClient, type ControlClient } from "../../dev/rest-control-client.ts";
+import { controlClient, type ControlClient } from "../../dev/rest/control-client.ts";
 
 /** Past the Worker, its counters and faults: to look and to interfere. */
 export function frontControl(): ControlClient {

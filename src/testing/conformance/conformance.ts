@@ -1,4 +1,4 @@
-import type { Database } from "../../database.ts";
+import type { Database } from "../../database/database.ts";
 import { systemRuntime } from "../../runtime.ts";
 import { NEEDS, type Definition } from "./definition.ts";
 import { expiry } from "./expiry.ts";

@@ -1,4 +1,4 @@
-import type { Database } from "../../database.ts";
+import type { Database } from "../../database/database.ts";
 import type {
   AcquireOutcome,
   Claim,
@@ -6,8 +6,8 @@ import type {
   ReleaseOutcome,
   RenewOutcome,
   Suspect,
-} from "../../lock-data.ts";
-import { formatOwnerHash } from "../../owner-hash.ts";
+} from "../../database/operations.ts";
+import { formatOwnerHash } from "../../locker/owner-hash.ts";
 import { systemRuntime } from "../../runtime.ts";
 import type { RawStorage, StoredName } from "./raw-storage.ts";
 import { between, has, same } from "./verify.ts";

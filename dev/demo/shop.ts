@@ -1,0 +1,154 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Finding } from "./table.ts";
+import type { RestCounters } from "../rest/counters.ts";
+
+/** What the demo's experiments work with. */
+export interface DemoShop {
+  readonly url: string;
+  readonly adminToken: string;
+  /** What the Worker has sent to Redis. */
+  readonly counters: RestCounters;
+}
+
+const BUYERS = 50;
+const PATIENCE_MS = 60_000;
+
+/** Fifty buyers at once, each one read and one write. */
+export async function buyAtOnce(
+  shop: DemoShop,
+  route: "take" | "take-unguarded",
+): Promise<Finding> {
+  const sku = `demo-${route}`;
+  await call(shop, "PUT", `/stock/${sku}`, String(BUYERS));
+  const started = Date.now();
+  await Promise.all(
+    Array.from({ length: BUYERS }, () => callUntilServed(shop, `/stock/${sku}/${route}`)),
+  );
+  const seconds = ((Date.now() - started) / 1_000).toFixed(1);
+  const { body } = await call(shop, "GET", `/stock/${sku}`);
+  const lost = numberOf(body, "left");
+  const isGuarded = route === "take";
+  return {
+    what: `${BUYERS} updates at once, ${isGuarded ? "guarded" : "unguarded"}`,
+    result: `${lost} of ${BUYERS} updates lost (${seconds} s)`,
+    ok: isGuarded ? lost === 0 : lost > 0,
+  };
+}
+
+/** What a guard costs when nobody else is there. */
+export async function countRequests(shop: DemoShop): Promise<Finding> {
+  await call(shop, "PUT", "/stock/demo-cost", String(BUYERS));
+  shop.counters.reset();
+  await call(shop, "POST", "/stock/demo-cost/take");
+  const { requests, byScript } = shop.counters.snapshot();
+  const forLock = Object.values(byScript).reduce((sum, count) => sum + count, 0);
+  return {
+    what: "REST requests of one guarded call",
+    result: `${requests}: ${forLock} for the lock, ${requests - forLock} for the work`,
+    ok: forLock === 2 && requests === 4,
+  };
+}
+
+/** An impatient customer clicks five times. */
+export async function payTwice(shop: DemoShop): Promise<Finding[]> {
+  const path = "/orders/demo/pay";
+  const clicks = await Promise.all(Array.from({ length: 5 }, () => call(shop, "POST", path)));
+  const again = await call(shop, "POST", path);
+  const paid = clicks.filter(({ body }) => body["status"] === "paid").length;
+  const refused = clicks.filter(({ status }) => status === 409);
+  const retryAfter = refused[0]?.headers.get("retry-after");
+  const type = refused[0]?.headers.get("content-type");
+  const isProblem = retryAfter != null && type === "application/problem+json";
+  return [
+    {
+      what: "5 payments of one order at once",
+      result: `${paid} paid; ${refused.length} answered 409, Retry-After: ${retryAfter ?? "missing"}`,
+      ok: paid === 1 && isProblem,
+    },
+    {
+      what: "the same payment later",
+      result: `${String(again.body["status"])}; ${numberOf(again.body, "charge")} charge in all`,
+      ok: again.body["status"] === "already paid" && again.body["charge"] === 1,
+    },
+  ];
+}
+
+/** Work that goes on after the response, for several TTLs. */
+export async function runJob(shop: DemoShop): Promise<Finding[]> {
+  const sent = Date.now();
+  const { status } = await call(shop, "POST", "/jobs/demo");
+  const answeredMs = Date.now() - sent;
+  const second = await call(shop, "POST", "/jobs/demo");
+  const job = await jobEnd(shop);
+  const lock = await call(shop, "GET", "/locks/job:demo");
+  const [held, ttl] = [numberOf(job, "heldMs"), numberOf(job, "ttlMs")];
+  const renewals = numberOf(job, "renewals");
+  return [
+    {
+      what: "a job that goes on after the response",
+      result: `answered ${status} after ${answeredMs} ms; a second one ${second.status}`,
+      ok: status === 202 && answeredMs < held && second.status === 409,
+    },
+    {
+      what: "its lock",
+      result: `held for ${held} ms on a TTL of ${ttl} ms, renewed ${renewals} times`,
+      ok: held > 2 * ttl && renewals >= 3,
+    },
+    {
+      what: "after the job",
+      result: `the lock is ${lock.status === 404 ? "free" : "still held"}`,
+      ok: job["status"] === "ended" && lock.status === 404,
+    },
+  ];
+}
+
+async function jobEnd(shop: DemoShop): Promise<Answer["body"]> {
+  const started = Date.now();
+  for (;;) {
+    const { body } = await call(shop, "GET", "/jobs/demo");
+    const isOver = body["status"] === "ended" || Date.now() - started > PATIENCE_MS;
+    // The lock is given back in the request after the one that says "ended".
+    await sleep(isOver ? 500 : 250);
+    if (isOver) return body;
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+async function call(
+  { url, adminToken }: DemoShop,
+  method: string,
+  path: string,
+  body: string | null = null,
+): Promise<Answer> {
+  const response = await fetch(url + path, {
+    method,
+    headers: { authorization: `Bearer ${adminToken}` },
+    body,
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
+  const { status, headers } = response;
+  const text = await response.text();
+  if (status >= 500) throw new Error(`${method} ${path} answered ${status}: ${text.slice(0, 500)}`);
+  const isJson = headers.get("content-type")?.includes("json") === true;
+  return { status, headers, body: isJson ? (JSON.parse(text) as Answer["body"]) : {} };
+}
+
+/** As a well-behaved client: a 409 says when to come back. */
+async function callUntilServed(shop: DemoShop, path: string): Promise<void> {
+  const started = Date.now();
+  for (;;) {
+    const { status, headers } = await call(shop, "POST", path);
+    if (status === 200) return;
+    if (Date.now() - started > PATIENCE_MS) throw new Error(`POST ${path} is never served`);
+    await sleep(Number(headers.get("retry-after") ?? 1) * 1_000);
+  }
+}
+
+function numberOf(body: Answer["body"], name: string): number {
+  return Number(body[name] ?? Number.NaN);
+}

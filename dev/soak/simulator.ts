@@ -1,0 +1,45 @@
+/** A thread that plays schedule after schedule until it is told to stop. */
+import { setImmediate as turn } from "node:timers/promises";
+import { parentPort, workerData } from "node:worker_threads";
+import { runSchedules, tell, type Summary } from "../../test/model/simulation.ts";
+
+/** What the thread says: how far it is, and in the end how its violations come about. */
+export interface SimulatorMessage {
+  readonly summary: Summary;
+  /** Set in the last message. */
+  readonly story?: string;
+}
+
+/** Between two looks at whether to stop. */
+const AT_ONCE = 50;
+
+export function addSummaries(one: Summary, other: Summary): Summary {
+  const faults = Object.entries(other.faults).map(([kind, hits]) => {
+    return [kind, hits + (one.faults[kind as keyof Summary["faults"]] ?? 0)];
+  });
+  return {
+    schedules: one.schedules + other.schedules,
+    steps: one.steps + other.steps,
+    grants: one.grants + other.grants,
+    takeovers: one.takeovers + other.takeovers,
+    faults: Object.fromEntries(faults) as Summary["faults"],
+    violations: [...one.violations, ...other.violations],
+    seconds: Math.max(one.seconds, other.seconds),
+  };
+}
+
+if (parentPort !== null) {
+  const port = parentPort;
+  const order = { isOver: false };
+  port.once("message", () => (order.isOver = true));
+  let seed = Number(workerData);
+  let total = await runSchedules({ seed, count: 0 });
+  while (!order.isOver) {
+    total = addSummaries(total, await runSchedules({ seed, count: AT_ONCE }));
+    seed += AT_ONCE;
+    port.postMessage({ summary: total } satisfies SimulatorMessage);
+    await turn();
+  }
+  const story = await tell(total.violations);
+  port.postMessage({ summary: total, story } satisfies SimulatorMessage);
+}

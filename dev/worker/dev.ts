@@ -1,0 +1,83 @@
+/**
+ * `npm run dev`: the example Worker on workerd, reloaded when a source file changes, against a Redis
+ * of its own. PORT chooses the port. Runs until Ctrl-C.
+ */
+import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { WorkerProcess } from "./process.ts";
+import { withWorkerStack } from "./stack.ts";
+
+const USUAL_PORT = 8787;
+const ADMIN_TOKEN = "local-admin";
+const FOLLOW_MS = 300;
+
+async function choosePort(wanted: string | undefined): Promise<number> {
+  if (wanted === undefined || wanted === "") return (await isFree(USUAL_PORT)) ? USUAL_PORT : 0;
+  const port = Number(wanted);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new Error(`PORT must be an integer from 1 to 65535, but is "${wanted}"`);
+  }
+  if (!(await isFree(port))) {
+    throw new Error(`Port ${port} is taken. Choose another PORT, or unset it to get a free one.`);
+  }
+  return port;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+/** What to try, in an order that tells a story. */
+function examples(url: string): string {
+  const admin = `-H 'authorization: Bearer ${ADMIN_TOKEN}'`;
+  const reset = `-X PUT ${url}/stock/tea -d 50`;
+  const buyers = (route: string): string =>
+    `  seq 50 | xargs -P 50 -I@ curl -s -o /dev/null -X POST ${url}/stock/tea/${route}; curl ${url}/stock/tea`;
+  return [
+    `\nThe Worker is at ${url}\n`,
+    "One payment, clicked twice: the second is answered 409; later it is paid already",
+    `  curl -i -X POST ${url}/orders/17/pay & curl -i -X POST ${url}/orders/17/pay; wait`,
+    "Fifty buyers at once without a lock, then with one: how many teas are left?",
+    `  curl ${reset}`,
+    buyers("take-unguarded"),
+    `  curl ${reset}`,
+    buyers("take"),
+    "A job that answers at once and works for 5 s under a lock of 1.5 s; who holds it; take it away",
+    `  curl -X POST ${url}/jobs/night; curl ${url}/jobs/night`,
+    `  curl ${admin} ${url}/locks/job:night`,
+    `  curl -X DELETE ${admin} ${url}/locks/job:night`,
+    "\nCtrl-C ends it all.\n",
+  ].join("\n");
+}
+
+/** Shows what the Worker says from now on, until it ends. */
+async function follow({ log, ended }: WorkerProcess): Promise<void> {
+  const over = ended.then(() => true);
+  let shown = (await log()).length;
+  for (;;) {
+    const isOver = await Promise.race([over, sleep(FOLLOW_MS, false)]);
+    const text = await log();
+    process.stdout.write(text.slice(shown));
+    shown = Math.max(shown, text.length);
+    if (isOver) return;
+  }
+}
+
+try {
+  const port = await choosePort(process.env["PORT"]);
+  const onProgress = (line: string): void => console.log(line);
+  const options = { port, watch: true, adminToken: ADMIN_TOKEN, onProgress };
+  await withWorkerStack(options, async ({ worker, url }) => {
+    console.log(examples(url));
+    await follow(worker);
+    throw new Error("The Worker has ended.");
+  });
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+}
+// Ctrl-C does not come by here.
+process.exitCode = 1;

@@ -1,0 +1,137 @@
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { supervise } from "../redis/supervisor.ts";
+
+/** The example Worker, running on workerd under `wrangler dev`. */
+export interface WorkerProcess {
+  /** Its URL, once it answers. Rejects with what wrangler has said if it does not get that far. */
+  readonly ready: Promise<string>;
+  /** Settles when it has ended, for whatever reason. */
+  readonly ended: Promise<void>;
+  /** Everything written so far: requests, reloads, what the Worker logs. */
+  readonly log: () => Promise<string>;
+  readonly stop: () => Promise<void>;
+}
+
+export interface StartWorkerOptions {
+  /** The Worker's secrets. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** @default a free port */
+  readonly port?: number;
+  /** Reloads the Worker when a source file changes. @default false */
+  readonly watch?: boolean;
+  readonly onProgress?: (line: string) => void;
+}
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const SECRETS = "secrets.env";
+const READY = /Ready on (http:\/\/\S+)/;
+const READY_LIMIT_MS = 90_000;
+const SLOW_MS = 8_000;
+const POLL_MS = 50;
+
+/**
+ * Runs in a folder of its own, where wrangler then leaves what it leaves. Bundled beforehand, the Worker is not reloaded,
+ * and its requests in flight not cut off, by whoever edits a source file meanwhile. `exec` keeps the process that is supervised.
+ */
+const SCRIPT = `
+folder=$1 root=$2 watch=$3 node=$4 wrangler=$5 main=$2worker/index.ts; shift 5
+cd "$folder" && exec >log 2>&1 && cp "$root/wrangler.toml" . || exit 1
+if [ "$watch" = false ]; then
+  "$node" --no-warnings "$wrangler" deploy "$main" -c wrangler.toml --dry-run --outdir bundle & child=$!
+  trap 'kill "$child"; wait "$child"; exit 1' TERM
+  wait "$child" || exit 1
+  trap - TERM
+  main=bundle/index.js; set -- --no-bundle "$@"
+fi
+exec "$node" --no-warnings "$wrangler" dev "$main" -c wrangler.toml "$@"
+`;
+
+/** What wrangler needs of our environment. The rest, proxies and account tokens included, is no business of a local run. */
+const INHERITED = ["PATH", "LANG", "NODE_EXTRA_CA_CERTS"];
+
+/** Starts the Worker, which cannot outlive this process. */
+export async function startWorker(options: StartWorkerOptions): Promise<WorkerProcess> {
+  const { secrets, port = 0, watch = false, onProgress = () => {} } = options;
+  const wrangler = findWrangler();
+  const folder = await mkdtemp(join(tmpdir(), "leasehold-worker-"));
+  await writeSecrets(join(folder, SECRETS), secrets);
+  const shell = ["-c", SCRIPT, "worker", folder, ROOT, String(watch), process.execPath, wrangler];
+  const place = ["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"];
+  // A named file is read in place of .dev.vars: a run of ours never meets anybody's real Redis by accident.
+  const files = ["--env-file", join(folder, SECRETS), "--persist-to", "state"];
+  const args = [...shell, ...place, ...files, "--local", "--show-interactive-dev-session=false"];
+  const env = environment(folder);
+  const program = { source: "wrangler", file: "sh", env, ownProcess: true, args: () => args };
+  const server = supervise(program, args, folder);
+  const { ended } = server;
+  // Whoever only waits for `ready` hears of a missing shell as well, but nobody must.
+  server.pid.catch(() => {});
+  let lastLog = "";
+  const log = async (): Promise<string> => {
+    // The folder goes with the process; what was read stays.
+    lastLog = await readFile(join(folder, "log"), "utf8").catch(() => lastLog);
+    return lastLog;
+  };
+  const ready = readyUrl(ended, log, onProgress);
+  ready.catch(() => {});
+  return { ready, ended, log, stop: () => server.stop() };
+}
+
+function writeSecrets(file: string, secrets: StartWorkerOptions["secrets"]): Promise<void> {
+  const lines = Object.entries(secrets).map(([name, value]) => `${name}="${value}"\n`);
+  return writeFile(file, lines.join(""), { mode: 0o600 });
+}
+
+async function readyUrl(
+  ended: Promise<void>,
+  log: () => Promise<string>,
+  onProgress: (line: string) => void,
+): Promise<string> {
+  const over = ended.then(() => true);
+  const started = Date.now();
+  let isSlow = false;
+  while (Date.now() - started < READY_LIMIT_MS) {
+    const isOver = await Promise.race([over, sleep(POLL_MS, false)]);
+    const text = await log();
+    const url = READY.exec(text)?.[1];
+    if (url !== undefined) return url;
+    if (isOver) throw new Error(`The Worker did not start.\n${text.slice(-4_000)}`);
+    if (!isSlow && Date.now() - started > SLOW_MS) {
+      isSlow = true;
+      onProgress("wrangler is still starting; this machine seems to be busy");
+    }
+  }
+  const seconds = READY_LIMIT_MS / 1_000;
+  throw new Error(`The Worker was not ready within ${seconds} s.\n${(await log()).slice(-4_000)}`);
+}
+
+function findWrangler(): string {
+  try {
+    return createRequire(import.meta.url).resolve("wrangler");
+  } catch (cause) {
+    throw new Error("wrangler is missing. Run `npm install` in the project first.", { cause });
+  }
+}
+
+/** Its home, caches and temporary files are in a folder that goes with it; it asks and tells nobody. */
+function environment(folder: string): NodeJS.ProcessEnv {
+  const inherited = INHERITED.map((name) => [name, process.env[name]] as const);
+  return {
+    ...Object.fromEntries(inherited.filter(([, value]) => value !== undefined)),
+    HOME: folder,
+    XDG_CONFIG_HOME: folder,
+    XDG_CACHE_HOME: folder,
+    TMPDIR: folder,
+    FORCE_COLOR: "0",
+    WRANGLER_SEND_METRICS: "false",
+    WRANGLER_SEND_ERROR_REPORTS: "false",
+    // The banner is what looks for updates.
+    WRANGLER_HIDE_BANNER: "true",
+    CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  };
+}

@@ -1,0 +1,90 @@
+import { MIN_RENEWAL_GAP_MS } from "../auto-renew.ts";
+import { DEFAULT_RETRY } from "../retry.ts";
+import { checkInteger, checkType, show } from "../check.ts";
+import { isDatabase, type Database, type DatabaseModule } from "../database/database.ts";
+import { LockConfigurationError } from "../errors.ts";
+import { checkTrace } from "../key.ts";
+import type { Wish } from "../lock-options.ts";
+
+import { systemRuntime, type Runtime } from "../runtime.ts";
+
+/** Options of a Locker; times in ms. */
+export interface LockerOptions {
+  /** The database, or the module that exports one. */
+  readonly database: Database | DatabaseModule;
+  /** The platform's `waitUntil`, bound; see LockServiceOptions. */
+  readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
+  /** How often a lock's holder reports that it is alive. @default 2_000 */
+  readonly reportWriteMs?: number | undefined;
+  /** A holder that has not reported for so long is dead, and its lock free to take. @default 10_000 */
+  readonly reportTtlMs?: number | undefined;
+  /** A heartbeat looks at most so often whether the lock is still held. @default 5_000 */
+  readonly lockRecheckMs?: number | undefined;
+  /** A heartbeat extends the lock at most so often. @default 60_000, or a third of `lockTtlMs` */
+  readonly lockExtendMs?: number | undefined;
+  /** A lock whose holder is alive, but has had no heartbeat for so long, is free. @default 300_000 */
+  readonly lockTtlMs?: number | undefined;
+  /** Clock, timers and randomness; another one is for tests. */
+  readonly runtime?: Runtime | undefined;
+}
+
+/** The options of a Locker, checked and complete. */
+export interface LockerSettings {
+  readonly database: Database | DatabaseModule;
+  readonly waitUntil: ((promise: Promise<unknown>) => void) | undefined;
+  readonly reportWriteMs: number;
+  readonly reportTtlMs: number;
+  readonly lockRecheckMs: number;
+  readonly lockExtendMs: number;
+  readonly lockTtlMs: number;
+  readonly runtime: Runtime;
+}
+
+/** @throws LockConfigurationError naming the option */
+export function checkLockerOptions(options: LockerOptions): LockerSettings {
+  checkType("options", options, "object");
+  const { database, waitUntil, reportWriteMs = 2_000, reportTtlMs = 10_000 } = options;
+  const { lockRecheckMs = 5_000, lockTtlMs = 300_000 } = options;
+  if (!isDatabase(database) && typeof database?.moduleName !== "string") {
+    throw new LockConfigurationError(
+      "database",
+      `must be a Database or { moduleName, exportName }, but is ${show(database)}`,
+    );
+  }
+  if (waitUntil !== undefined) checkType("waitUntil", waitUntil, "function");
+  checkInteger("reportWriteMs", reportWriteMs, MIN_RENEWAL_GAP_MS);
+  checkInteger("lockTtlMs", lockTtlMs, reportWriteMs * 2);
+  const { lockExtendMs = Math.min(60_000, Math.ceil(lockTtlMs / 3)) } = options;
+  return {
+    database,
+    waitUntil,
+    reportWriteMs,
+    // A holder whose report is due when its liveness ends would be dead in between.
+    reportTtlMs: checkInteger("reportTtlMs", reportTtlMs, reportWriteMs * 2),
+    lockRecheckMs: checkInteger("lockRecheckMs", lockRecheckMs, 1),
+    lockTtlMs,
+    lockExtendMs: checkInteger("lockExtendMs", lockExtendMs, 1),
+    runtime: options.runtime ?? systemRuntime,
+  };
+}
+
+/** What a Locker asks for: one attempt, a long TTL, and a short liveness that alone is renewed. */
+export function wishOf(
+  { lockTtlMs, reportTtlMs, reportWriteMs }: LockerSettings,
+  trace: string | undefined,
+): Wish {
+  return {
+    ttl: lockTtlMs,
+    livenessMs: reportTtlMs,
+    waitTimeout: 0,
+    retry: { ...DEFAULT_RETRY, maxRetries: 0 },
+    renewal: {
+      enabled: true,
+      onlyLiveness: true,
+      intervalMs: reportWriteMs,
+      maxHoldMs: Infinity,
+    },
+    trace: trace === undefined ? undefined : checkTrace(trace) || undefined,
+    signals: [],
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * A process of its own that wants the same locks as others: it reads and writes what they protect,
+ * and may be killed or stopped at any moment. Its one argument is its task, as JSON.
+ */
+import type { Redis } from "@upstash/redis";
+import { LockService, RedisDatabase, isLockError, systemRuntime } from "../../src/index.ts";
+import type { Lock } from "../../src/index.ts";
+import { redisFromEnv } from "../../src/upstash/index.ts";
+import { believes } from "./referee.ts";
+import { openResource, type Resource } from "./resource.ts";
+
+export interface ContenderTask {
+  /** Also the trace of its locks. */
+  readonly name: string;
+  readonly url: string;
+  readonly token: string;
+  readonly prefix: string;
+  readonly keys: readonly string[];
+  readonly ttl: number;
+  /** A key that only holders of its locks may change: others under the same locks do. */
+  readonly watched?: string;
+  /** Longest pause before it looks again. */
+  readonly retryMs: number;
+}
+
+const HOLD_MS = 100;
+/** One time in so many it holds beyond its TTL, and lives of renewals. */
+const LONG_HOLD = 10;
+
+/** Where a contender reports that somebody was in beside it. */
+export function intrusionsName(prefix: string): string {
+  return `${prefix}intrusions`;
+}
+
+export function resourceName(prefix: string, key: string): string {
+  return `${prefix}resource:${key}`;
+}
+
+function parseTask(text: string | undefined): ContenderTask {
+  if (text === undefined) throw new Error("started without a task");
+  return JSON.parse(text) as ContenderTask;
+}
+
+/** Works, and reports it when what the lock protects has changed meanwhile. */
+async function workAlone(lock: Lock, ms: number, redis: Redis, task: ContenderTask): Promise<void> {
+  const { watched, prefix, name } = task;
+  if (watched === undefined) {
+    await systemRuntime.sleep(ms);
+    return;
+  }
+  const before = await redis.get(watched);
+  await systemRuntime.sleep(ms);
+  const after = await redis.get(watched);
+  if (before === after || !believes(lock)) return;
+  const intrusion = `${name} held fence ${lock.fence}, but ${watched} went from ${String(before)} to ${String(after)}`;
+  await redis.rpush(intrusionsName(prefix), intrusion);
+}
+
+/** Reads, works, writes. Every second time it does not look whether it still holds the lock: fences must do. */
+async function work(
+  lock: Lock,
+  resource: Resource,
+  redis: Redis,
+  task: ContenderTask,
+): Promise<void> {
+  const { name, ttl } = task;
+  const fence = lock.fence ?? 0;
+  const who = `${name}/${fence}/${lock.acquiredAt.getTime()}`;
+  const value = await resource.enter(fence, who);
+  if (value === undefined) return;
+  const isLong = Math.random() * LONG_HOLD < 1;
+  await workAlone(lock, isLong ? ttl * 1.2 : Math.random() * HOLD_MS, redis, task);
+  if (fence % 2 === 0 && !believes(lock)) return;
+  await resource.write(fence, who, value + 1);
+}
+
+async function contend(key: string, task: ContenderTask): Promise<never> {
+  const { url, token, prefix, name, ttl, retryMs } = task;
+  const redis = redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token });
+  const locks = new LockService({
+    database: new RedisDatabase(redis, { prefix }),
+    retry: { initialDelay: 20, maxDelay: retryMs },
+  });
+  const evaluate = (script: string, keys: string[], args: string[]): Promise<unknown> =>
+    redis.eval(script, keys, args);
+  const resource = openResource(evaluate, resourceName(prefix, key));
+  for (;;) {
+    try {
+      const lock = await locks.acquire(key, { ttl, waitTimeout: 60_000, trace: name });
+      await work(lock, resource, redis, task);
+      await lock.release();
+    } catch (error) {
+      // A busy machine loses answers and locks; what must not happen, the resource's log shows.
+      if (!isLockError(error)) console.error(error);
+      await systemRuntime.sleep(20);
+    }
+    await systemRuntime.sleep(Math.random() * 20);
+  }
+}
+
+if (import.meta.main) {
+  const task = parseTask(process.argv[2]);
+  await Promise.all(task.keys.map((key) => contend(key, task)));
+}

@@ -1,0 +1,94 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { supervise } from "../../dev/redis/supervisor.ts";
+import type { ContenderTask } from "./contender.ts";
+
+const PROGRAM = fileURLToPath(new URL("contender.ts", import.meta.url));
+
+/** A process that contends, and that cannot outlive this one, stopped or not. */
+interface Member {
+  readonly name: string;
+  readonly pid: number;
+  readonly ended: Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+/** Processes that want the same locks. */
+export class Crowd {
+  readonly #task: Omit<ContenderTask, "name">;
+  readonly #members = new Map<string, Member>();
+  #started = 0;
+  #growing: Promise<void> = Promise.resolve();
+  #isOver = false;
+
+  constructor(task: Omit<ContenderTask, "name">) {
+    this.#task = task;
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** Adds a process, after those that are being added. */
+  grow(): Promise<void> {
+    const added = this.#growing.then(() => this.#add());
+    this.#growing = added.catch(() => undefined);
+    return added;
+  }
+
+  async #add(): Promise<void> {
+    if (this.#isOver) return;
+    this.#started += 1;
+    const name = `p${this.#started}`;
+    const task: ContenderTask = { ...this.#task, name };
+    const folder = await mkdtemp(join(tmpdir(), "leasehold-contender-"));
+    const args = ["--no-warnings", PROGRAM, JSON.stringify(task)];
+    const program = {
+      source: name,
+      file: process.execPath,
+      env: process.env,
+      ownProcess: true,
+      args: () => args,
+    };
+    const server = supervise(program, args, folder);
+    const stop = (): Promise<void> => server.stop();
+    this.#members.set(name, { name, pid: await server.pid, ended: server.ended, stop });
+  }
+
+  has(name: string): boolean {
+    return this.#members.has(name);
+  }
+
+  /** Kills one, and resolves when it is dead. False if it was gone before. */
+  async kill(name: string): Promise<boolean> {
+    const member = this.#members.get(name);
+    if (member === undefined || !this.#members.delete(name)) return false;
+    process.kill(member.pid, "SIGKILL");
+    await member.ended;
+    return true;
+  }
+
+  /** Stops one for as long as `meanwhile` takes; others cannot kill it then. */
+  async pause(name: string, meanwhile: () => Promise<void>): Promise<boolean> {
+    const member = this.#members.get(name);
+    if (member === undefined || !this.#members.delete(name)) return false;
+    process.kill(member.pid, "SIGSTOP");
+    try {
+      await meanwhile();
+    } finally {
+      this.#members.set(name, member);
+      process.kill(member.pid, "SIGCONT");
+    }
+    return true;
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    await this.#growing;
+    const members = [...this.#members.values()];
+    this.#members.clear();
+    await Promise.all(members.map((member) => member.stop()));
+  }
+}

@@ -1,0 +1,212 @@
+import { systemRuntime } from "../../src/index.ts";
+import { intrusionsName, resourceName, type ContenderTask } from "./contender.ts";
+import { Crowd } from "./crowd.ts";
+import { logFlaws, parseEntry, resourceLog, type ResourceEntry } from "./resource.ts";
+
+export interface KillOptions extends Pick<ContenderTask, "url" | "token" | "keys" | "ttl"> {
+  readonly processes: number;
+  readonly kills: number;
+  /** Every so many rounds a process is not killed, but stopped beyond its TTL and continued. */
+  readonly stopEvery: number;
+  /** Past the front. */
+  readonly command: (...command: (string | number)[]) => Promise<unknown>;
+  /** @default one of its own */
+  readonly prefix?: string;
+  /** See {@link ContenderTask}; whoever changes it has locks of his own, which are not counted as left behind. */
+  readonly watched?: string;
+  readonly onProgress?: (report: KillReport) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface KillReport {
+  kills: number;
+  stops: number;
+  takeovers: number;
+  /** Takeovers within the TTL and one retry. */
+  inTime: number;
+  /** From the kill to the next holder. */
+  worstTakeoverMs: number;
+  /** Accepted writes. */
+  updates: number;
+  /** Refused writes and reads of holders whose time was over. */
+  staleRefused: number;
+  readonly violations: string[];
+}
+
+const RETRY_MS = 150;
+/** Waiters that sleep until a lock's end are spread so wide, and a look takes time. */
+const SPREAD_MS = 100;
+/** A machine that has much else to do. */
+const SLACK_MS = 1_500;
+const POLL_MS = 8;
+const BREATH_MS = 300;
+/** Without a holder for so long, something is stuck. */
+const STUCK_MS = 30_000;
+
+/** Kills processes in the middle of their critical sections, and watches what becomes of the rest. */
+export class KillTest {
+  readonly report: KillReport = {
+    kills: 0,
+    stops: 0,
+    takeovers: 0,
+    inTime: 0,
+    worstTakeoverMs: 0,
+    updates: 0,
+    staleRefused: 0,
+    violations: [],
+  };
+  readonly #options: KillOptions;
+  readonly #prefix: string;
+  readonly #crowd: Crowd;
+  /** Kills that are done or under way. */
+  #claimed = 0;
+  #rounds = 0;
+
+  constructor(options: KillOptions) {
+    const { url, token, keys, ttl, watched, prefix = `{${crypto.randomUUID()}}` } = options;
+    this.#options = options;
+    this.#prefix = prefix;
+    const task = { url, token, keys, ttl, prefix, retryMs: RETRY_MS };
+    this.#crowd = new Crowd(watched === undefined ? task : { ...task, watched });
+  }
+
+  async run(): Promise<KillReport> {
+    const { processes, keys } = this.#options;
+    try {
+      await Promise.all(Array.from({ length: processes }, () => this.#crowd.grow()));
+      // All of them to their ends: one may have stopped a process that it has still to continue.
+      const ends = await Promise.allSettled(keys.map((key) => this.#haunt(key)));
+      for (const end of ends) {
+        if (end.status === "rejected") this.report.violations.push(String(end.reason));
+      }
+    } finally {
+      await this.#crowd.stop();
+    }
+    await this.#conclude();
+    return this.report;
+  }
+
+  /** Ends holders of one key until the work is done. */
+  async #haunt(key: string): Promise<void> {
+    const { kills, stopEvery, onProgress = () => {} } = this.#options;
+    while (this.#claimed < kills && !this.#isOver()) {
+      // Some live and get their work done.
+      await systemRuntime.sleep(Math.random() * BREATH_MS);
+      this.#rounds += 1;
+      if (this.#rounds % stopEvery === 0) {
+        await this.#stopOne(key);
+      } else {
+        this.#claimed += 1;
+        // False: somebody else's victim by now.
+        if (!(await this.#killOne(key))) this.#claimed -= 1;
+      }
+      onProgress(this.report);
+    }
+  }
+
+  #isOver(): boolean {
+    return this.#options.signal?.aborted ?? false;
+  }
+
+  async #killOne(key: string): Promise<boolean> {
+    const name = await this.#nameInside(key);
+    const killedAt = Date.now();
+    if (name === undefined || !(await this.#crowd.kill(name))) return false;
+    this.report.kills += 1;
+    await this.#takeover(key, name, killedAt);
+    // Only now: a process that starts takes the time of those that are waiting.
+    await this.#crowd.grow();
+    return true;
+  }
+
+  async #stopOne(key: string): Promise<void> {
+    const name = await this.#nameInside(key);
+    if (name === undefined) return;
+    const stoppedAt = Date.now();
+    const isDone = await this.#crowd.pause(name, async () => {
+      await this.#takeover(key, name, stoppedAt);
+      // Until the successor has worked under the lock: then every write of this one is stale.
+      await systemRuntime.sleep(50);
+    });
+    if (isDone) this.report.stops += 1;
+  }
+
+  /** Who is in the critical section of a key now: read, but not yet written. */
+  async #nameInside(key: string): Promise<string | undefined> {
+    const limit = Date.now() + STUCK_MS;
+    while (!this.#isOver()) {
+      const last = (await this.#log(key, -1)).at(-1);
+      const name = last?.who.split("/")[0];
+      if (last?.what === "enter" && name !== undefined && this.#crowd.has(name)) return name;
+      if (Date.now() > limit) throw new Error(`nobody gets into ${key} any more`);
+      await systemRuntime.sleep(POLL_MS);
+    }
+    return undefined;
+  }
+
+  /** If the victim has left its lock behind, waits for the next holder, who must not be late. */
+  async #takeover(key: string, name: string, since: number): Promise<void> {
+    const { ttl } = this.#options;
+    const left = await this.#record(key);
+    if (left?.trace !== name) return;
+    for (;;) {
+      const record = await this.#record(key);
+      const waitedMs = Date.now() - since;
+      if (record !== null && record.ownerHash !== left.ownerHash) {
+        this.report.takeovers += 1;
+        if (waitedMs <= ttl + RETRY_MS + SPREAD_MS) this.report.inTime += 1;
+        this.report.worstTakeoverMs = Math.max(this.report.worstTakeoverMs, waitedMs);
+        return;
+      }
+      if (waitedMs > ttl + RETRY_MS + SPREAD_MS + SLACK_MS) {
+        this.report.violations.push(`${key} was not taken over from ${name} in ${waitedMs} ms`);
+        return;
+      }
+      await systemRuntime.sleep(POLL_MS);
+    }
+  }
+
+  async #record(key: string): Promise<{ ownerHash: string; trace?: string } | null> {
+    const raw = await this.#options.command("GET", `${this.#prefix}lock:${key}`);
+    return typeof raw === "string" ? (JSON.parse(raw) as { ownerHash: string }) : null;
+  }
+
+  async #log(key: string, from: number): Promise<ResourceEntry[]> {
+    const name = resourceLog(resourceName(this.#prefix, key));
+    const lines = (await this.#options.command("LRANGE", name, from, -1)) as string[];
+    return lines.map(parseEntry);
+  }
+
+  /** What the logs say in the end, and what is left in Redis once every TTL is over. */
+  async #conclude(): Promise<void> {
+    const { keys, ttl, command } = this.#options;
+    const { violations } = this.report;
+    await systemRuntime.sleep(ttl + 100);
+    for (const key of keys) {
+      const entries = await this.#log(key, 0);
+      violations.push(...logFlaws(entries).map((flaw) => `${key}: ${flaw}`));
+      const stale = entries.filter(({ what }) => what.startsWith("stale"));
+      this.report.staleRefused += stale.length;
+      this.report.updates += entries.filter(({ what }) => what === "write").length;
+      for (const { who, at, what } of stale) {
+        const ageMs = at - Number(who.split("/")[2]);
+        if (ageMs < ttl * 0.9) violations.push(`${key}: ${what} of ${who} after ${ageMs} ms`);
+      }
+    }
+    const intrusions = await command("LRANGE", intrusionsName(this.#prefix), 0, -1);
+    violations.push(...(intrusions as string[]));
+    if (this.#options.watched === undefined) await this.#findOrphans();
+  }
+
+  async #findOrphans(): Promise<void> {
+    const { command } = this.#options;
+    const { violations } = this.report;
+    const names = (await command("KEYS", `${this.#prefix}*`)) as string[];
+    const orphans = names.filter((name) => /^(?:lock|proc):/.test(name.slice(this.#prefix.length)));
+    for (const orphan of orphans) {
+      // Expired already, if it was on its way out.
+      if (Number(await command("PTTL", orphan)) !== -2) violations.push(`${orphan} is left`);
+    }
+    if (names.length > 0) await command("DEL", ...names);
+  }
+}
