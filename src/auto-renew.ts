@@ -21,7 +21,7 @@ export interface AutoRenew {
   readonly maxHold: number;
 }
 
-/** When and how long one holding is renewed. Times in ms. */
+/** When and how long one lease is renewed. Times in ms. */
 export interface RenewalPlan {
   readonly enabled: boolean;
   /** Renews the holder's liveness, and leaves the lock's own TTL to heartbeats. */
@@ -39,7 +39,7 @@ export const DEFAULT_AUTO_RENEW: AutoRenew = {
 };
 
 /** @throws LockConfigurationError naming the option */
-export function checkAutoRenew(
+export function resolveAutoRenew(
   options: boolean | AutoRenewOptions | undefined,
   defaults: AutoRenew,
 ): AutoRenew {
@@ -60,12 +60,12 @@ export function checkAutoRenew(
 }
 
 /** @throws LockConfigurationError naming the option, also where a TTL is too short for what is asked */
-export function planRenewal(
+export function resolveRenewal(
   ttl: number,
   wanted: boolean | AutoRenewOptions | undefined,
   defaults: AutoRenew,
 ): RenewalPlan {
-  const { enabled, intervalFraction, maxHold } = checkAutoRenew(wanted, defaults);
+  const { enabled, intervalFraction, maxHold } = resolveAutoRenew(wanted, defaults);
   const intervalMs = Math.max(Math.floor(ttl * intervalFraction), MIN_RENEWAL_GAP_MS);
   // A TTL that ends before its first renewal could be answered is left to end.
   const isRenewable = intervalMs + MIN_TTL_MS <= ttl;

@@ -1,7 +1,5 @@
 import { LockConfigurationError } from "./errors.ts";
-
-/** The longest time Redis and every platform's timers agree on: 2³¹−1 ms, about 24.8 days. */
-export const MAX_MS: number = 2 ** 31 - 1;
+import { MAX_MS } from "./runtime.ts";
 
 /** The shortest TTL: below it a round trip over the internet may take all of it. */
 export const MIN_TTL_MS = 100;

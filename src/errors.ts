@@ -1,5 +1,3 @@
-import type { LockData } from "./database/operations.ts";
-
 /** Marks our errors whatever copy of the package made them. */
 const BRAND = Symbol.for("leasehold.error");
 
@@ -57,7 +55,7 @@ export interface RefusedBy {
 
 /**
  * The lock could not be had. `reason`: `held`, refused and no retry was asked for; `timeout`,
- * retries or `waitTimeout` spent; `aborted`, the signal; `error`, no answer that counts from the
+ * retries or `waitTimeout` spent; `aborted`, the signal; `error`, no conclusive answer from the
  * database (see `cause`).
  */
 export class LockAcquisitionError extends LockError {
@@ -78,6 +76,12 @@ export class LockAcquisitionError extends LockError {
     this.remainingMs = details.remainingMs ?? null;
     Object.defineProperty(this, "holder", { value: details.holder ?? null });
   }
+}
+
+/** Whether a lock could not be had because another holds it: no abort, and no missing answer. */
+export function isHeldByAnother(error: unknown): error is LockAcquisitionError {
+  if (!isLockError(error, "LOCK_ACQUISITION") || !("reason" in error)) return false;
+  return error.reason === "held" || error.reason === "timeout";
 }
 
 /** The lock with this `token` is not ours (any more): it expired, was taken over or forced. */
@@ -133,20 +137,6 @@ export class LockLostError extends LockError {
   }
 }
 
-/** `Locker.mutex` could not have the mutex in time. */
-export class MutexError extends LockError {
-  readonly code = "LOCK_MUTEX";
-  readonly key: string;
-  /** The holder's record. Not enumerable: for the program's own use, not for logs or answers. */
-  declare readonly lockData: LockData;
-
-  constructor(key: string, lockData: LockData) {
-    super(`Mutex "${key}" was held by another for too long.`, key);
-    this.key = key;
-    Object.defineProperty(this, "lockData", { value: lockData });
-  }
-}
-
 /** An option is wrong; nothing was sent. */
 export class LockConfigurationError extends LockError {
   readonly code = "LOCK_CONFIGURATION";
@@ -160,27 +150,41 @@ export class LockConfigurationError extends LockError {
 }
 
 /**
- * The database refused, or did not answer in a way that counts. `applied: "no"` is certain;
+ * The database refused, or gave no conclusive answer. `applied: "no"` is certain;
  * `"unknown"` means the command may have been carried out, or may still be.
  */
-export class DatabaseError extends LockError {
+export class DatabaseError extends LockError implements Failure {
   readonly code = "LOCK_DATABASE";
   readonly applied: "no" | "unknown";
   /** Whether the same command may succeed in a moment (Redis loading, failing over, busy). */
   readonly retriable: boolean;
 
-  constructor(
-    message: string,
-    outcome: { readonly applied: "no" | "unknown"; readonly retriable: boolean; cause?: unknown },
-  ) {
-    super(message, undefined, outcome.cause);
-    this.applied = outcome.applied;
-    this.retriable = outcome.retriable;
+  constructor(message: string, failure: Failure & { readonly cause?: unknown }) {
+    super(message, undefined, failure.cause);
+    this.applied = failure.applied;
+    this.retriable = failure.retriable;
   }
 }
 
-/** What an error says of the command that failed. An error of another make says nothing: unknown. */
-export function failureOf(error: unknown): { applied: "no" | "unknown"; retriable: boolean } {
+/** What is known of a command that failed. */
+export interface Failure {
+  /** `"no"` is certain; `"unknown"`: it may have been carried out, or may still be. */
+  readonly applied: "no" | "unknown";
+  /** Whether the same command may succeed in a moment. */
+  readonly retriable: boolean;
+}
+
+/** No answer came in time: the command may have been carried out, or may still be. */
+export function noAnswerWithin(ms: number, operation?: string): DatabaseError {
+  const what = operation === undefined ? "" : ` to "${operation}"`;
+  return new DatabaseError(`The database gave no answer${what} within ${Math.round(ms)} ms`, {
+    applied: "unknown",
+    retriable: true,
+  });
+}
+
+/** Reads an error for what it says of the command that failed; one of another make says nothing. */
+export function classifyFailure(error: unknown): Failure {
   if (isLockError(error, "LOCK_DATABASE") && "applied" in error && "retriable" in error) {
     // By its fields, not its class: it may be of another copy of the package.
     return {

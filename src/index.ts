@@ -1,27 +1,30 @@
 export type { AutoRenewOptions } from "./auto-renew.ts";
-export type { RetryOptions } from "./retry.ts";
-export {
-  Database,
-  type Capabilities,
-  type DatabaseModule,
-  type DatabaseOptions,
-} from "./database/database.ts";
-export {
-  type AcquireOutcome,
-  type AcquireRequest,
-  type Claim,
-  type CreateOutcome,
-  type DeleteOutcome,
-  type Inspection,
-  type LockData,
-  type ProcessData,
-  type ReleaseOutcome,
-  type ReleaseRequest,
-  type RenewOutcome,
-  type RenewRequest,
-  type Suspect,
-  type UpdateOutcome,
+export type { DatabaseModule } from "./database/database-module.ts";
+export { Database, type DatabaseOptions } from "./database/database.ts";
+export type { LockData, ProcessData } from "./database/lock-record.ts";
+export { LockStatus, OwnerHashStatus } from "./database/lock-status.ts";
+export type {
+  AcquireOutcome,
+  AcquireRequest,
+  Capabilities,
+  Claim,
+  Grant,
+  Inspection,
+  LeaseTimes,
+  LockOperations,
+  Refusal,
+  ReleaseOutcome,
+  ReleaseRequest,
+  RenewOutcome,
+  RenewRequest,
+  Suspect,
 } from "./database/operations.ts";
+export type {
+  CreateOutcome,
+  DeleteOutcome,
+  LockPrimitives,
+  UpdateOutcome,
+} from "./database/primitives.ts";
 export {
   DatabaseError,
   LockAcquisitionError,
@@ -31,32 +34,15 @@ export {
   LockLostError,
   LockNotOwnedError,
   LockReleaseUnknownError,
-  MutexError,
   isLockError,
   type LockAcquisitionReason,
   type LockErrorCode,
 } from "./errors.ts";
 export { Events } from "./events.ts";
-export { DrainingSignal, Heartbeater, NoopHeartbeater } from "./locker/heartbeater.ts";
 export type { LockEvent } from "./lock-events.ts";
 export type { LockContext, LockOptions, LockServiceOptions } from "./lock-options.ts";
 export { LockService, type LockInfo } from "./lock-service.ts";
-export { LockStatus, OwnerHashStatus } from "./database/lock-status.ts";
 export type { Lock } from "./lock.ts";
-export type { LockerError } from "./locker/errors.ts";
-export type { LockerOptions } from "./locker/options.ts";
-export type {
-  Extend,
-  LockerAcquireOutcome,
-  LockerReleaseOutcome,
-  LockerRunOutcome,
-} from "./locker/outcomes.ts";
-export { Locker } from "./locker/locker.ts";
-export type { OwnerHashOutcome } from "./locker/owner-hash.ts";
-export type { RedisClient } from "./redis/client.ts";
-export { RedisDatabase } from "./redis/redis-database.ts";
-export type { RedisDatabaseOptions } from "./redis/redis-primitives.ts";
-export { systemRuntime, type Instant, type Runtime } from "./runtime.ts";
 export {
   WithLock,
   lockedBy,
@@ -66,3 +52,18 @@ export {
   type OnLockFailed,
   type WithLockOptions,
 } from "./locked-by.ts";
+export { MutexError, type LockerError } from "./locker/errors.ts";
+export { DrainingSignal, Heartbeater, NoopHeartbeater } from "./locker/heartbeater.ts";
+export { Locker } from "./locker/locker.ts";
+export type { LockerOptions } from "./locker/options.ts";
+export type {
+  Extend,
+  LockerAcquireOutcome,
+  LockerReleaseOutcome,
+  LockerRunOutcome,
+} from "./locker/outcomes.ts";
+export type { OwnerHashOutcome } from "./locker/owner-hash.ts";
+export type { RedisClient } from "./redis/client.ts";
+export { RedisDatabase, type RedisDatabaseOptions } from "./redis/redis-database.ts";
+export type { RetryOptions } from "./retry.ts";
+export { systemRuntime, type Instant, type Runtime } from "./runtime.ts";

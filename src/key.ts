@@ -6,14 +6,13 @@ const MAX_TRACE_BYTES = 256;
 
 /** The key or keys of one acquisition, as a list. @throws LockConfigurationError */
 export function checkKeys(keys: unknown): readonly [string, ...string[]] {
-  const [first, ...rest] = Array.isArray(keys) ? (keys as readonly unknown[]) : [keys];
-  if (Array.isArray(keys) && keys.length === 0) {
-    throw new LockConfigurationError("key", "the list of keys is empty");
-  }
+  if (!Array.isArray(keys)) return [checkKey(keys)];
+  const [first, ...rest] = keys as readonly unknown[];
+  if (keys.length === 0) throw new LockConfigurationError("key", "the list of keys is empty");
   const checked: [string, ...string[]] = [checkKey(first), ...rest.map(checkKey)];
   const twice = checked.find((key, index) => checked.indexOf(key) !== index);
   if (twice !== undefined) {
-    throw new LockConfigurationError("key", `${show(twice)} stands twice in the list of keys`);
+    throw new LockConfigurationError("key", `${show(twice)} is listed twice`);
   }
   return checked;
 }
@@ -52,7 +51,8 @@ function checkText(option: string, value: unknown, min: number, max: number): st
   if (value.includes("\uFFFD")) {
     throw new LockConfigurationError(option, `must not contain U+FFFD, but is ${show(value)}`);
   }
-  if (!isWellFormed(value)) {
+  // `String.prototype.isWellFormed` is of ES2024, and missing in some runtimes.
+  if (/\p{Surrogate}/u.test(value)) {
     throw new LockConfigurationError(
       option,
       `must be well-formed Unicode, but has a lone surrogate: ${show(value)}`,
@@ -66,9 +66,4 @@ function checkText(option: string, value: unknown, min: number, max: number): st
     );
   }
   return value;
-}
-
-/** `String.prototype.isWellFormed` of ES2024, which not every runtime has. */
-function isWellFormed(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text);
 }

@@ -1,17 +1,19 @@
 import {
   DEFAULT_AUTO_RENEW,
-  checkAutoRenew,
-  planRenewal,
+  resolveAutoRenew,
+  resolveRenewal,
   type AutoRenew,
   type AutoRenewOptions,
-  type RenewalPlan,
 } from "./auto-renew.ts";
-import { DEFAULT_RETRY, planRetry, type RetryOptions, type RetryPlan } from "./retry.ts";
-import { MAX_MS, checkInteger, checkSignal, checkTtl, checkType, show } from "./check.ts";
-import type { Database } from "./database/database.ts";
+import { checkInteger, checkSignal, checkTtl, checkType, show } from "./check.ts";
+import type { LockOperations } from "./database/operations.ts";
 import { LockConfigurationError } from "./errors.ts";
+import { Events } from "./events.ts";
 import { checkKeyPrefix, checkTrace } from "./key.ts";
-import { systemRuntime, type Runtime } from "./runtime.ts";
+import type { LeaseTerms } from "./lease/terms.ts";
+import type { LockEvent } from "./lock-events.ts";
+import { DEFAULT_RETRY, resolveRetry, type RetryOptions, type RetryPlan } from "./retry.ts";
+import { MAX_MS, systemRuntime, type Runtime } from "./runtime.ts";
 
 /** What ties locks to one request. */
 export interface LockContext {
@@ -28,7 +30,8 @@ export interface LockContext {
 
 /** Options of a LockService; times in ms. */
 export interface LockServiceOptions extends LockContext {
-  readonly database: Database;
+  /** A Database, or whatever else has its operations. */
+  readonly database: LockOperations;
   /** Goes in front of every key. @default "" */
   readonly keyPrefix?: string | undefined;
   /** TTL of a lock that names none. @default 30_000 */
@@ -49,88 +52,109 @@ export interface LockOptions {
   readonly waitTimeout?: number | undefined;
   readonly retry?: RetryOptions | undefined;
   readonly autoRenew?: boolean | AutoRenewOptions | undefined;
-  /** Who or what holds the lock, for people: up to 256 bytes, without `@`. */
+  /** Who or what holds the lock, informational: up to 256 bytes, without `@`. */
   readonly trace?: string | undefined;
   /** Cancels waiting for the lock; never a release. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The service's options, checked and complete. */
-export interface Settings extends LockContext {
-  readonly database: Database;
+/** The service's options, checked and complete; and what the services bound from one another share. */
+export class ServiceSettings {
+  readonly database: LockOperations;
   readonly runtime: Runtime;
   readonly keyPrefix: string;
   readonly defaultTtl: number;
   readonly maxTtl: number;
   readonly retry: RetryPlan;
   readonly autoRenew: AutoRenew;
-}
+  readonly waitUntil: LockContext["waitUntil"];
+  readonly deadline: Date | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly events: Events<LockEvent>;
+  /** Whether the locks of the service belong to one request. */
+  readonly isBound: boolean;
+  /** What a call without options asks for. */
+  readonly defaults: LeaseTerms;
+  readonly #options: LockServiceOptions;
 
-/** One call's wishes, checked and complete. */
-export interface Wish {
-  readonly ttl: number;
-  /** How long the holder counts as alive without renewal; cut to the TTL. */
-  readonly livenessMs: number;
-  readonly retry: RetryPlan;
-  /** Undefined: as long as the retries take. */
-  readonly waitTimeout: number | undefined;
-  readonly renewal: RenewalPlan;
-  readonly trace: string | undefined;
-  readonly signals: readonly AbortSignal[];
-}
-
-/** @throws LockConfigurationError naming the option */
-export function checkServiceOptions(options: LockServiceOptions): Settings {
-  checkType("options", options, "object");
-  const { database, runtime = systemRuntime, keyPrefix = "", retry, autoRenew } = options;
-  const { defaultTtl = 30_000, maxTtl = 300_000 } = options;
-  if (typeof database?.acquire !== "function") {
-    throw new LockConfigurationError(
-      "database",
-      `must be a Database, such as new RedisDatabase(…), but is ${show(database)}`,
-    );
+  /** @throws LockConfigurationError naming the option */
+  constructor(options: LockServiceOptions, events?: Events<LockEvent>) {
+    checkType("options", options, "object");
+    const { database, runtime = systemRuntime, keyPrefix = "" } = options;
+    const { defaultTtl = 30_000, maxTtl = 300_000 } = options;
+    checkOperations(database);
+    checkContext(options);
+    checkTtl("maxTtl", maxTtl, MAX_MS);
+    // A lower maxTtl lowers the default with it; only a contradiction in one call is an error.
+    const ttl = options.defaultTtl === undefined ? Math.min(defaultTtl, maxTtl) : defaultTtl;
+    this.#options = options;
+    this.database = database;
+    this.runtime = runtime;
+    this.keyPrefix = checkKeyPrefix(keyPrefix);
+    this.maxTtl = maxTtl;
+    this.defaultTtl = checkTtl("defaultTtl", ttl, maxTtl);
+    this.retry = resolveRetry(options.retry, DEFAULT_RETRY);
+    this.autoRenew = resolveAutoRenew(options.autoRenew, DEFAULT_AUTO_RENEW);
+    this.waitUntil = options.waitUntil;
+    this.deadline = options.deadline;
+    this.signal = options.signal;
+    this.events = events ?? new Events<LockEvent>();
+    this.isBound = events !== undefined;
+    this.defaults = resolveTerms({}, this);
   }
-  checkTtl("maxTtl", maxTtl, MAX_MS);
-  // A lower maxTtl lowers the default with it; only a contradiction in one call is an error.
-  const ttl = options.defaultTtl === undefined ? Math.min(defaultTtl, maxTtl) : defaultTtl;
-  return {
-    database,
-    runtime,
-    keyPrefix: checkKeyPrefix(keyPrefix),
-    maxTtl,
-    defaultTtl: checkTtl("defaultTtl", ttl, maxTtl),
-    retry: planRetry(retry, DEFAULT_RETRY),
-    autoRenew: checkAutoRenew(autoRenew, DEFAULT_AUTO_RENEW),
-    ...checkContext(options),
-  };
+
+  /** These settings for one request. What is left out stays as it was. */
+  boundTo({ waitUntil, deadline, signal }: LockContext): ServiceSettings {
+    const context = {
+      waitUntil: waitUntil ?? this.waitUntil,
+      deadline: deadline ?? this.deadline,
+      signal: signal ?? this.signal,
+    };
+    return new ServiceSettings({ ...this.#options, ...context }, this.events);
+  }
 }
 
-/** @throws LockConfigurationError naming the option */
-function checkContext({ waitUntil, deadline, signal }: LockContext): LockContext {
+function checkOperations(database: unknown): void {
+  const isObject = typeof database === "object" && database !== null;
+  if (isObject && "acquire" in database && typeof database.acquire === "function") return;
+  throw new LockConfigurationError(
+    "database",
+    `must be a Database, such as new RedisDatabase(…), but is ${show(database)}`,
+  );
+}
+
+function checkContext({ waitUntil, deadline, signal }: LockContext): void {
   if (waitUntil !== undefined) checkType("waitUntil", waitUntil, "function");
   if (signal !== undefined) checkSignal("signal", signal);
   if (deadline !== undefined && !(deadline instanceof Date && !Number.isNaN(deadline.getTime()))) {
     throw new LockConfigurationError("deadline", `must be a valid Date, but is ${show(deadline)}`);
   }
-  return { waitUntil, deadline, signal };
 }
 
-/** @throws LockConfigurationError naming the option */
-export function checkLockOptions(options: LockOptions, settings: Settings): Wish {
+/**
+ * What a call with these options asks for.
+ *
+ * @throws LockConfigurationError naming the option
+ */
+export function resolveTerms(
+  options: LockOptions,
+  settings: Omit<ServiceSettings, "defaults" | "boundTo">,
+): LeaseTerms {
   checkType("options", options, "object");
   const { ttl = settings.defaultTtl, waitTimeout, trace, signal } = options;
   checkTtl("ttl", ttl, settings.maxTtl);
   if (waitTimeout !== undefined) checkInteger("waitTimeout", waitTimeout, 0);
   if (signal !== undefined) checkSignal("signal", signal);
-  const retry = planRetry(options.retry, settings.retry);
+  const retry = resolveRetry(options.retry, settings.retry);
   const isTimeBound = waitTimeout !== undefined && options.retry?.maxRetries === undefined;
   return {
-    ttl,
+    ttlMs: ttl,
     livenessMs: ttl,
     waitTimeout,
     retry: isTimeBound ? { ...retry, maxRetries: Infinity } : retry,
-    renewal: planRenewal(ttl, options.autoRenew, settings.autoRenew),
+    renewal: resolveRenewal(ttl, options.autoRenew, settings.autoRenew),
     trace: trace === undefined ? undefined : checkTrace(trace) || undefined,
+    deadline: settings.deadline,
     signals: [signal, settings.signal].filter((source) => source !== undefined),
   };
 }
@@ -147,13 +171,6 @@ export function checkDeclaredOptions(options: LockOptions): void {
   if (waitTimeout !== undefined) checkInteger("waitTimeout", waitTimeout, 0);
   if (signal !== undefined) checkSignal("signal", signal);
   if (trace !== undefined) checkTrace(trace);
-  planRetry(retry, DEFAULT_RETRY);
-  checkAutoRenew(autoRenew, DEFAULT_AUTO_RENEW);
-}
-
-/** The deadline leaves too little to be worth a request. */
-export function deadlineError({ deadline, runtime }: Settings): LockConfigurationError {
-  const left = (deadline?.getTime() ?? 0) - runtime.now().wall;
-  const when = left <= 0 ? "is past" : `leaves only ${left} ms`;
-  return new LockConfigurationError("deadline", `${deadline?.toISOString()} ${when}`);
+  resolveRetry(retry, DEFAULT_RETRY);
+  resolveAutoRenew(autoRenew, DEFAULT_AUTO_RENEW);
 }

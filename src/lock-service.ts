@@ -1,21 +1,20 @@
-import { AcquireCall, type Acquired } from "./lease/acquire.ts";
 import { checkType } from "./check.ts";
 import type { Inspection } from "./database/operations.ts";
-import { failureOf } from "./errors.ts";
-import { Events } from "./events.ts";
+import { LockAcquisitionError, classifyFailure } from "./errors.ts";
+import type { Events } from "./events.ts";
 import { checkKey, checkKeys } from "./key.ts";
-import { Lease } from "./lease/session.ts";
+import { Acquire, type Busy } from "./lease/acquire.ts";
+import { Session } from "./lease/session.ts";
+import type { LeaseTerms } from "./lease/terms.ts";
 import type { LockEvent } from "./lock-events.ts";
 import {
-  checkLockOptions,
-  checkServiceOptions,
+  ServiceSettings,
+  resolveTerms,
   type LockContext,
   type LockOptions,
   type LockServiceOptions,
-  type Settings,
-  type Wish,
 } from "./lock-options.ts";
-import { Lock, concludeWork } from "./lock.ts";
+import { Lock, runUnder } from "./lock.ts";
 
 /** What {@link LockService.inspect} tells of a held lock. For operators, not for end users. */
 export interface LockInfo {
@@ -42,19 +41,19 @@ export interface LockInfo {
  * await locks.withLock("order:17", async (lock) => charge({ fence: lock.fence }), { ttl: 10_000 });
  */
 export class LockService {
-  readonly #settings: Settings;
-  #events: Events<LockEvent> = new Events<LockEvent>();
-  /** The lease of a service bound to one request; undefined: each lock has one of its own. */
-  #lease: Lease | undefined;
+  readonly #settings: ServiceSettings;
+  /** That of a service bound to one request; undefined: each lock has one of its own. */
+  readonly #session: Session | undefined;
 
   /** @throws LockConfigurationError naming the option and its value */
   constructor(options: LockServiceOptions) {
-    this.#settings = checkServiceOptions(options);
+    this.#settings = options instanceof ServiceSettings ? options : new ServiceSettings(options);
+    if (this.#settings.isBound) this.#session = this.#openSession();
   }
 
   /** What happens to the locks of this service and of those bound from it. */
   get events(): Events<LockEvent> {
-    return this.#events;
+    return this.#settings.events;
   }
 
   /**
@@ -64,16 +63,7 @@ export class LockService {
    * @throws LockConfigurationError
    */
   withContext(context: LockContext): LockService {
-    const { waitUntil, deadline, signal } = this.#settings;
-    const bound = new LockService({
-      ...this.#settings,
-      waitUntil: context.waitUntil ?? waitUntil,
-      deadline: context.deadline ?? deadline,
-      signal: context.signal ?? signal,
-    });
-    bound.#events = this.#events;
-    bound.#lease = bound.#newLease();
-    return bound;
+    return new LockService(this.#settings.boundTo(context));
   }
 
   /**
@@ -82,13 +72,13 @@ export class LockService {
    *
    * @throws LockAcquisitionError when it could not be had (see `reason`)
    * @throws LockConfigurationError before anything is sent
+   * @example const lock = await locks.acquire("order:17", { ttl: 10_000, waitTimeout: 5_000 });
    */
-  async acquire(key: string | readonly string[], options: LockOptions = {}): Promise<Lock> {
-    const wish = checkLockOptions(options, this.#settings);
-    const call = this.#call(checkKeys(key), wish);
-    const outcome = await call.run();
-    if (outcome.status === "held") throw call.refused(outcome);
-    return this.#lock(outcome, wish);
+  async acquire(key: string | readonly string[], options?: LockOptions): Promise<Lock> {
+    const terms = this.#terms(options);
+    const outcome = await this.#acquire(checkKeys(key), terms);
+    if (outcome.status === "held") throw refused(outcome, terms);
+    return new Lock(outcome.lease, this.#settings.maxTtl);
   }
 
   /**
@@ -99,13 +89,12 @@ export class LockService {
    */
   async tryAcquire(
     key: string | readonly string[],
-    options: Omit<LockOptions, "retry" | "waitTimeout"> = {},
+    options?: Omit<LockOptions, "retry" | "waitTimeout">,
   ): Promise<Lock | null> {
-    const wish = checkLockOptions(options, this.#settings);
-    const once = { ...wish, waitTimeout: 0, retry: { ...wish.retry, maxRetries: 0 } };
-    const call = this.#call(checkKeys(key), once);
-    const outcome = await call.run();
-    return outcome.status === "held" ? null : this.#lock(outcome, once);
+    const terms = this.#terms(options);
+    const once = { ...terms, waitTimeout: 0, retry: { ...terms.retry, maxRetries: 0 } };
+    const outcome = await this.#acquire(checkKeys(key), once);
+    return outcome.status === "held" ? null : new Lock(outcome.lease, this.#settings.maxTtl);
   }
 
   /**
@@ -118,24 +107,16 @@ export class LockService {
   async withLock<T>(
     key: string | readonly string[],
     work: (lock: Lock) => T | Promise<T>,
-    options: LockOptions = {},
+    options?: LockOptions,
   ): Promise<Awaited<T>> {
     checkType("work", work, "function");
-    const lock = await this.acquire(key, options);
-    let result: Awaited<T>;
-    try {
-      result = await work(lock);
-    } catch (error) {
-      await lock[Symbol.asyncDispose]();
-      throw error;
-    }
-    return concludeWork(lock, result);
+    return runUnder(await this.acquire(key, options), work);
   }
 
   /** Whether this service, bound to a request, holds the lock itself. No I/O. */
   holds(key: string): boolean {
     const name = checkKey(key);
-    return this.#lease?.holds(name) ?? false;
+    return this.#session?.holds(name) ?? false;
   }
 
   /**
@@ -154,17 +135,7 @@ export class LockService {
    */
   async inspect(key: string): Promise<LockInfo | null> {
     const seen = await this.#look(key);
-    if (seen === null) return null;
-    const { lockData, remainingMs, alive } = seen;
-    return {
-      holder: lockData?.ownerHash ?? null,
-      trace: lockData?.trace ?? null,
-      fence: lockData?.fence ?? null,
-      remainingMs,
-      alive,
-      acquiredAt: lockData?.acquiredAt ?? null,
-      extendedAt: lockData?.extendedAt ?? null,
-    };
+    return seen === null ? null : toLockInfo(seen);
   }
 
   /**
@@ -187,35 +158,58 @@ export class LockService {
     return sendTwice(() => database.inspect(name));
   }
 
-  #newLease(): Lease {
-    const { database, runtime, waitUntil, keyPrefix } = this.#settings;
-    const emit = (event: LockEvent): void => this.#events.emit(event);
-    return new Lease({ database, runtime, waitUntil, keyPrefix, emit });
+  #terms(options: LockOptions | undefined): LeaseTerms {
+    const settings = this.#settings;
+    return options === undefined ? settings.defaults : resolveTerms(options, settings);
   }
 
-  #call(keys: readonly [string, ...string[]], wish: Wish): AcquireCall {
-    return new AcquireCall(this.#settings, this.#lease ?? this.#newLease(), keys, wish);
+  #acquire(keys: readonly [string, ...string[]], terms: LeaseTerms): ReturnType<Acquire["run"]> {
+    return new Acquire(this.#session ?? this.#openSession(), keys, terms).run();
   }
 
-  #lock({ holding, lease, ttlMs }: Acquired, { trace }: Wish): Lock {
-    const { runtime, maxTtl } = this.#settings;
-    return new Lock(holding, {
-      lease,
-      runtime,
-      maxTtl,
-      emit: lease.context.emit,
-      ttl: ttlMs,
-      trace,
-    });
+  #openSession(): Session {
+    const { database, runtime, waitUntil, keyPrefix, events } = this.#settings;
+    const emit = (event: LockEvent): void => events.emit(event);
+    return new Session({ database, runtime, waitUntil, keyPrefix, emit });
   }
 }
+
+/** The error of a call to which a refusal is one. */
+function refused(
+  { key, lockData, remainingMs, waitedMs }: Busy,
+  terms: LeaseTerms,
+): LockAcquisitionError {
+  const left = remainingMs === null ? "without expiry" : `for another ${remainingMs} ms`;
+  const details = { holder: lockData?.ownerHash ?? null, remainingMs };
+  if (terms.retry.maxRetries === 0 || terms.waitTimeout === 0) {
+    const message = `Lock "${key}" is held by another ${left}.`;
+    return new LockAcquisitionError("held", key, message, details);
+  }
+  const message = `Lock "${key}" was still held by another (${left}) after ${Math.round(waitedMs)} ms of waiting. Raise waitTimeout or retry.maxRetries to wait longer.`;
+  return new LockAcquisitionError("timeout", key, message, details);
+}
+
+function toLockInfo({ lockData, remainingMs, alive }: Inspection): LockInfo {
+  if (lockData === null) return { ...UNREADABLE, remainingMs, alive };
+  const { ownerHash, trace = null, fence = null, acquiredAt, extendedAt } = lockData;
+  return { holder: ownerHash, trace, fence, remainingMs, alive, acquiredAt, extendedAt };
+}
+
+/** What is known of a holder whose record cannot be read. */
+const UNREADABLE = {
+  holder: null,
+  trace: null,
+  fence: null,
+  acquiredAt: null,
+  extendedAt: null,
+} as const;
 
 /** A command that may be repeated without harm gets a second chance. */
 async function sendTwice<T>(send: () => Promise<T>): Promise<T> {
   try {
     return await send();
   } catch (error) {
-    if (!failureOf(error).retriable) throw error;
+    if (!classifyFailure(error).retriable) throw error;
     return send();
   }
 }

@@ -6,20 +6,8 @@ import {
   LockReleaseUnknownError,
   isLockError,
 } from "./errors.ts";
-import type { Holding } from "./lease/lease.ts";
-import type { Lease } from "./lease/session.ts";
-import type { LockEvent } from "./lock-events.ts";
-import type { Runtime } from "./runtime.ts";
-
-/** What a lock needs of the service that acquired it. */
-export interface LockOrigin {
-  readonly lease: Lease;
-  readonly runtime: Runtime;
-  readonly maxTtl: number;
-  readonly emit: (event: LockEvent) => void;
-  readonly ttl: number;
-  readonly trace: string | undefined;
-}
+import type { Lease } from "./lease/lease.ts";
+import { isOwnRelease } from "./lease/release.ts";
 
 /**
  * One held lock, of one key or several. Made by `LockService`; valid until its `signal` aborts.
@@ -37,21 +25,22 @@ export class Lock {
   readonly fence: number | undefined;
   readonly trace: string | undefined;
   readonly acquiredAt: Date;
-  readonly #holding: Holding;
-  readonly #origin: LockOrigin;
+  readonly #lease: Lease;
+  readonly #maxTtl: number;
   #ttl: number;
   #released: Promise<void> | undefined;
 
-  constructor(holding: Holding, origin: LockOrigin) {
-    this.key = holding.key;
-    this.keys = holding.keys;
-    this.token = holding.token;
-    this.fence = holding.fence;
-    this.trace = origin.trace;
-    this.acquiredAt = new Date(holding.since.wall);
-    this.#holding = holding;
-    this.#origin = origin;
-    this.#ttl = origin.ttl;
+  constructor(lease: Lease, maxTtl: number) {
+    const { keys, fence, trace, since, times } = lease.grant;
+    this.key = lease.key;
+    this.keys = keys;
+    this.token = lease.token;
+    this.fence = fence;
+    this.trace = trace;
+    this.acquiredAt = new Date(since.wall);
+    this.#lease = lease;
+    this.#maxTtl = maxTtl;
+    this.#ttl = times.ttlMs;
   }
 
   /** The time it was last granted for (by acquire or extend), in ms; less near a `deadline`. */
@@ -61,17 +50,19 @@ export class Lock {
 
   /** When it ends unless it is renewed: on this machine's clock, never later than in Redis. */
   get expiresAt(): Date {
-    return this.#holding.validity.expiresAt(this.#origin.runtime.now());
+    return this.#lease.expiresAt(this.#lease.context.runtime.now());
   }
 
   /** Whether renewals go on. False after stopAutoRenew, loss, release and maxHold. */
   get isAutoRenewing(): boolean {
-    return this.#holding.isRenewing;
+    return this.#lease.isRenewing;
   }
 
   /** Aborts with a LockLostError before Redis can let another in. Pass it to what you call. */
   get signal(): AbortSignal {
-    return this.#holding.signal;
+    // In a request that was paused, the timers have had no chance to say so yet.
+    this.#lease.checkLoss();
+    return this.#lease.signal;
   }
 
   /**
@@ -94,11 +85,8 @@ export class Lock {
   }
 
   async #release(): Promise<void> {
-    const { lease } = this.#origin;
-    const wasLost = this.#holding.lost !== undefined;
-    const { status } = await lease.release(this.#holding);
-    const isOwn = status === "SUCCESS" || (status === "EXPIRED" && !wasLost);
-    if (!isOwn) throw new LockNotOwnedError(this.key, this.token);
+    const verdict = await this.#lease.release();
+    if (!isOwnRelease(verdict)) throw new LockNotOwnedError(this.key, this.token);
   }
 
   /**
@@ -106,15 +94,16 @@ export class Lock {
    *
    * @throws LockConfigurationError for a ttl below 100 or above `maxTtl`
    * @throws LockExtensionError when the lock is lost or released, or no answer came (see `cause`)
+   * @example await lock.extend(60_000); // at least a minute from now
    */
   async extend(ttl: number): Promise<void> {
-    const { lease, runtime, maxTtl } = this.#origin;
-    checkTtl("ttl", ttl, maxTtl);
+    const lease = this.#lease;
+    checkTtl("ttl", ttl, this.#maxTtl);
     this.#assertExtensible();
-    const ttlMs = Math.min(ttl, this.#holding.beforeDeadline(runtime.now()));
+    const ttlMs = Math.min(ttl, lease.beforeDeadline(lease.context.runtime.now()));
     if (ttlMs <= 0) throw this.#extensionError("the deadline has passed", undefined);
     try {
-      await lease.prolong(this.#holding, { ttlMs, livenessMs: ttlMs });
+      await lease.extend({ ttlMs, livenessMs: ttlMs });
     } catch (error) {
       throw this.#extensionError("no answer confirmed it", error);
     }
@@ -123,9 +112,10 @@ export class Lock {
   }
 
   #assertExtensible(): void {
-    const { lost, isReleasing } = this.#holding;
-    if (lost !== undefined) throw this.#extensionError("the lock was lost", lost);
-    if (isReleasing) throw this.#extensionError("the lock was released", undefined);
+    if (this.#lease.isHeld()) return;
+    const lost = this.#lease.checkLoss();
+    const why = lost === undefined ? "the lock was released" : "the lock was lost";
+    throw this.#extensionError(why, lost);
   }
 
   #extensionError(why: string, cause: unknown): LockExtensionError {
@@ -140,9 +130,9 @@ export class Lock {
    * @throws DatabaseError when there is no answer
    */
   async isHeld(): Promise<boolean> {
-    if (this.#holding.isReleasing || this.#holding.lost !== undefined) return false;
-    await this.#origin.lease.prolong(this.#holding, { ttlMs: 0, livenessMs: 0 });
-    return !this.#holding.isReleasing && this.#holding.lost === undefined;
+    if (!this.#lease.isHeld()) return false;
+    await this.#lease.extend({ ttlMs: 0, livenessMs: 0 });
+    return this.#lease.isHeld();
   }
 
   /**
@@ -152,13 +142,13 @@ export class Lock {
    * @throws LockNotOwnedError when it was released
    */
   assertHeld(): void {
-    if (this.#holding.lost !== undefined) throw this.#holding.lost;
-    if (this.#holding.isReleasing) throw new LockNotOwnedError(this.key, this.token);
+    if (this.#lease.isHeld()) return;
+    throw this.#lease.checkLoss() ?? new LockNotOwnedError(this.key, this.token);
   }
 
   /** Lets the lock end with its TTL. */
   stopAutoRenew(): void {
-    this.#origin.lease.stopRenewing(this.#holding);
+    this.#lease.stopRenewing();
   }
 
   /** Releases, for `await using`. Never throws: loss shows on the signal, failure in the events. */
@@ -168,14 +158,40 @@ export class Lock {
     } catch (error) {
       // Sends that failed have been reported one by one.
       if (isLockError(error, "LOCK_RELEASE_UNKNOWN")) return;
-      this.#origin.emit({ type: "releaseFailed", keys: this.keys, error });
+      this.#lease.context.emit({ type: "releaseFailed", keys: this.keys, error });
     }
   }
 }
 
 /**
- * Releases after the work is done, and says what the work is worth: the release verdict decides,
- * not a signal that aborted over a network blip. Where no verdict came, the clock does.
+ * Runs `work` under a lock, and gives the lock back whatever happens. The error of `work` wins over
+ * any of the release.
+ *
+ * @throws LockLostError with `result` when another may have been in
+ */
+export async function runUnder<T>(
+  lock: Lock,
+  work: (lock: Lock) => T | Promise<T>,
+): Promise<Awaited<T>> {
+  return concludeWork(lock, await releaseOnError(lock, () => work(lock)));
+}
+
+/** Runs `work`, and gives the lock back if it fails; the error of `work` wins over any of the release. */
+export async function releaseOnError<T>(
+  lock: Lock,
+  work: () => T | Promise<T>,
+): Promise<Awaited<T>> {
+  try {
+    return await work();
+  } catch (error) {
+    await lock[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/**
+ * Releases after the work is done, and says what the work is worth: the release verdict decides, not
+ * a signal that aborted over a network blip (R12). Where no verdict came, the clock does.
  *
  * @throws LockLostError with `result` when another may have been in
  */

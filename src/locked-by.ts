@@ -1,5 +1,5 @@
 import { checkType, show } from "./check.ts";
-import { LockConfigurationError, isLockError, type LockAcquisitionError } from "./errors.ts";
+import { LockConfigurationError, isHeldByAnother, type LockAcquisitionError } from "./errors.ts";
 import { parseKeyTemplate } from "./key-template.ts";
 import { checkDeclaredOptions, type LockOptions } from "./lock-options.ts";
 import type { LockService } from "./lock-service.ts";
@@ -155,7 +155,7 @@ function guard<Self, Args extends unknown[], Result>(
     try {
       return await service.withLock(keys, enter, lockOptions);
     } catch (error) {
-      if (hasEntered || onLockFailed === "throw" || !isRefusal(error)) throw error;
+      if (hasEntered || onLockFailed === "throw" || !isHeldByAnother(error)) throw error;
       if (onLockFailed === "skip") return undefined;
       throw onLockFailed(error.lockKey ?? "", error);
     }
@@ -164,12 +164,6 @@ function guard<Self, Args extends unknown[], Result>(
     Object.defineProperty(locked, name, { value: work[name], configurable: true });
   }
   return locked;
-}
-
-/** Whether another holds the lock: neither an abort nor a database without an answer. */
-function isRefusal(error: unknown): error is LockAcquisitionError {
-  if (!isLockError(error, "LOCK_ACQUISITION") || !("reason" in error)) return false;
-  return error.reason === "held" || error.reason === "timeout";
 }
 
 function keyMaker<Self, Args extends unknown[]>(

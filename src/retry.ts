@@ -55,7 +55,7 @@ export function backoffDelay(
 }
 
 /** @throws LockConfigurationError naming the option */
-export function planRetry(options: RetryOptions | undefined, defaults: RetryPlan): RetryPlan {
+export function resolveRetry(options: RetryOptions | undefined, defaults: RetryPlan): RetryPlan {
   if (options === undefined) return defaults;
   checkType("retry", options, "object");
   const {

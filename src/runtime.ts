@@ -14,11 +14,14 @@ export interface Runtime {
   /** A number in [0, 1), for jitter only. */
   random(): number;
   /** `digits.digits` with 128 random bits: what makes one acquisition unlike any other. */
-  token(): string;
+  randomId(): string;
 }
 
-/** The longest delay a timer can keep; a longer one would fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/**
+ * The longest time that Redis and every platform's timers agree on: 2³¹−1 ms, about 24.8 days. A timer
+ * with a longer delay would fire at once.
+ */
+export const MAX_MS: number = 2 ** 31 - 1;
 
 /** The platform's own clock, timers and crypto: works in Node, workerd, browsers, Bun and Deno. */
 export const systemRuntime: Runtime = {
@@ -34,11 +37,11 @@ export const systemRuntime: Runtime = {
         signal?.removeEventListener("abort", wake);
         resolve();
       };
-      const timer = setTimeout(wake, Math.min(Math.max(ms, 0), LONGEST_TIMER_MS));
+      const timer = setTimeout(wake, Math.min(Math.max(ms, 0), MAX_MS));
       signal?.addEventListener("abort", wake);
     }),
   random: () => Math.random(),
-  token: () => crypto.getRandomValues(new BigUint64Array(2)).join("."),
+  randomId: () => crypto.getRandomValues(new BigUint64Array(2)).join("."),
 };
 
 /**
@@ -55,4 +58,62 @@ export function surelyElapsed(since: Instant, now: Instant): number {
  */
 export function elapsed(since: Instant, now: Instant): number {
   return Math.max(now.wall - since.wall, now.monotonic - since.monotonic, 0);
+}
+
+/** How a bounded wait ended. */
+export type Bounded<T> =
+  | { readonly ended: "done"; readonly value: T }
+  | { readonly ended: "failed"; readonly error: unknown }
+  | { readonly ended: "late" }
+  | { readonly ended: "aborted" };
+
+/**
+ * Waits for `promise`, but no longer than `ms` and not past an abort of `signal`. Never rejects,
+ * and a result that comes too late is dropped in silence; the timer goes with the wait.
+ */
+export async function bounded<T>(
+  runtime: Runtime,
+  promise: Promise<T>,
+  ms: number,
+  signal?: AbortSignal,
+): Promise<Bounded<T>> {
+  const settled = promise.then(
+    (value): Bounded<T> => ({ ended: "done", value }),
+    (error: unknown): Bounded<T> => ({ ended: "failed", error }),
+  );
+  const timer = new AbortController();
+  const cut = (): void => timer.abort();
+  if (signal?.aborted) timer.abort();
+  signal?.addEventListener("abort", cut);
+  const over = runtime
+    .sleep(ms, timer.signal)
+    .then((): Bounded<T> => ({ ended: signal?.aborted ? "aborted" : "late" }));
+  try {
+    return await Promise.race([settled, over]);
+  } finally {
+    signal?.removeEventListener("abort", cut);
+    timer.abort();
+  }
+}
+
+/** A signal that aborts with the first of several, and can be let go of. */
+export interface LinkedSignal {
+  readonly signal: AbortSignal;
+  /** Aborts the signal, and removes its listeners from the others. */
+  abort(): void;
+}
+
+/**
+ * Joins signals into one. Unlike with `AbortSignal.any`, nothing stays attached to a long-lived
+ * source once `abort()` was called.
+ */
+export function linkSignals(sources: readonly (AbortSignal | undefined)[]): LinkedSignal {
+  const controller = new AbortController();
+  const abort = (): void => {
+    for (const source of sources) source?.removeEventListener("abort", abort);
+    controller.abort(sources.find((source) => source?.aborted)?.reason);
+  };
+  for (const source of sources) source?.addEventListener("abort", abort);
+  if (sources.some((source) => source?.aborted)) abort();
+  return { signal: controller.signal, abort };
 }

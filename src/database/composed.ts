@@ -1,5 +1,6 @@
-import type { Database } from "./database.ts";
 import { DatabaseError, LockConfigurationError } from "../errors.ts";
+import type { LockData, ProcessData } from "./lock-record.ts";
+import { LockStatus } from "./lock-status.ts";
 import type {
   AcquireOutcome,
   AcquireRequest,
@@ -10,116 +11,128 @@ import type {
   RenewOutcome,
   RenewRequest,
 } from "./operations.ts";
-import { LockStatus } from "./lock-status.ts";
+import type { CreateOutcome, LockPrimitives } from "./primitives.ts";
 
-/**
- * The operations of a Database made of its primitives, as distributed-locker does it: for backends
- * that have nothing better. Each is several commands, so that what one of them saw may be gone when
- * the next one runs; a lock is never given to two all the same, as only `tryCreate` gives locks.
+/*
+ * The operations of the engine made of primitives, as distributed-locker does it: for backends that
+ * have nothing better. Each is several commands, so that what one of them saw may be gone when the
+ * next one runs; a lock is never given to two all the same, as only `tryCreate` gives locks.
  */
-type Primitives = Pick<
-  Database,
-  | "readLockData"
-  | "tryCreate"
-  | "tryUpdate"
-  | "tryDelete"
-  | "readProcessData"
-  | "saveProcessData"
-  | "createProcessData"
->;
+
+interface Primitives extends LockPrimitives {
+  createProcessData(): ProcessData;
+}
 
 export async function acquireByPrimitives(
-  database: Primitives,
+  primitives: Primitives,
   { claims, ttlMs, livenessMs, suspects }: AcquireRequest,
 ): Promise<AcquireOutcome> {
   const { key, lockData } = onlyClaim(claims);
   const { processHash } = lockData;
   // Before the lock: without liveness it would be free to take.
-  await database.saveProcessData(processHash, database.createProcessData(), livenessMs);
+  await primitives.saveProcessData(processHash, primitives.createProcessData(), livenessMs);
   let takenOver: string | undefined;
-  let created = await database.tryCreate(key, lockData, ttlMs);
-  if (created.status !== LockStatus.SUCCESS && created.lockData !== null) {
-    const holder = created.lockData;
-    const isSuspect = suspects.some((suspect) => suspect.ownerHash === holder.ownerHash);
-    if (isSuspect && (await database.readProcessData(holder.processHash)) === null) {
-      await deleteByOwner(database, key, holder.ownerHash);
-      created = await database.tryCreate(key, lockData, ttlMs);
-      takenOver = key;
-    }
+  let created = await primitives.tryCreate(key, lockData, ttlMs);
+  const dead = await deadHolder(primitives, created, suspects);
+  if (dead !== undefined) {
+    await deleteByOwner(primitives, key, dead.ownerHash);
+    created = await primitives.tryCreate(key, lockData, ttlMs);
+    takenOver = key;
   }
   if (created.status === LockStatus.SUCCESS) {
-    return { status: created.status, fence: undefined, takenOver };
+    return { status: "granted", fence: undefined, takenOver };
   }
   // Its liveness ends by itself: another send of this very request may have won meanwhile.
-  return { status: created.status, key, lockData: created.lockData, remainingMs: null };
+  return { status: "held", key, lockData: created.lockData, remainingMs: null };
+}
+
+/** Who kept a lock from being created, if he is suspected, and his process gone. */
+async function deadHolder(
+  primitives: Primitives,
+  { status, lockData: holder }: CreateOutcome,
+  suspects: AcquireRequest["suspects"],
+): Promise<LockData | undefined> {
+  if (status === LockStatus.SUCCESS || holder === null) return undefined;
+  if (!suspects.some(({ ownerHash }) => ownerHash === holder.ownerHash)) return undefined;
+  const process = await primitives.readProcessData(holder.processHash);
+  return process === null ? holder : undefined;
 }
 
 export async function renewByPrimitives(
-  database: Primitives,
+  primitives: Primitives,
   requests: readonly RenewRequest[],
 ): Promise<RenewOutcome[]> {
-  return Promise.all(requests.map((request) => renewOne(database, request)));
+  return Promise.all(requests.map((request) => renewOne(primitives, request)));
 }
 
 async function renewOne(
-  database: Primitives,
+  primitives: Primitives,
   { key, lockData, ttlMs, livenessMs }: RenewRequest,
 ): Promise<RenewOutcome> {
   const { ownerHash, processHash } = lockData;
-  if ((await database.readProcessData(processHash)) === null) return "LOST";
+  if ((await primitives.readProcessData(processHash)) === null) return "lost";
   if (livenessMs > 0) {
-    await database.saveProcessData(processHash, database.createProcessData(), livenessMs);
+    await primitives.saveProcessData(processHash, primitives.createProcessData(), livenessMs);
   }
   // Ownership last: the verdict must be younger than the liveness it relies on.
   if (ttlMs === 0) {
-    const found = await database.readLockData(key);
-    return found?.ownerHash === ownerHash ? LockStatus.SUCCESS : "LOST";
+    const found = await primitives.readLockData(key);
+    return found?.ownerHash === ownerHash ? "renewed" : "lost";
   }
-  const { status } = await database.tryUpdate(key, lockData, ttlMs, ownerHash);
-  return status === LockStatus.SUCCESS ? status : "LOST";
+  const { status } = await primitives.tryUpdate(key, lockData, ttlMs, ownerHash);
+  return status === LockStatus.SUCCESS ? "renewed" : "lost";
 }
 
 export async function releaseByPrimitives(
-  database: Primitives,
+  primitives: Primitives,
   { claims }: ReleaseRequest,
 ): Promise<ReleaseOutcome> {
   const { key, lockData } = onlyClaim(claims);
   // Its liveness cannot be deleted, and ends by itself.
-  return deleteByOwner(database, key, lockData.ownerHash);
+  return deleteByOwner(primitives, key, lockData.ownerHash);
 }
 
 export async function inspectByPrimitives(
-  database: Primitives,
+  primitives: Primitives,
   key: string,
 ): Promise<Inspection | null> {
-  const lockData = await database.readLockData(key);
+  const lockData = await primitives.readLockData(key);
   if (lockData === null) return null;
-  const alive = (await database.readProcessData(lockData.processHash)) !== null;
+  const alive = (await primitives.readProcessData(lockData.processHash)) !== null;
   return { lockData, remainingMs: null, alive };
 }
 
 export async function forceDeleteByPrimitives(
-  database: Primitives,
+  primitives: Primitives,
   key: string,
   ownerHash: string | null,
 ): Promise<boolean> {
   if (ownerHash === null) return false;
-  return (await deleteByOwner(database, key, ownerHash)).status === LockStatus.SUCCESS;
+  return (await deleteByOwner(primitives, key, ownerHash)).status === "released";
 }
 
-/** `tryDelete`, with a missing answer as an error like that of every other operation. */
-export async function deleteByOwner(
-  database: Primitives,
+/** `tryDelete` in the words of the engine; a missing answer is an error as of every other operation. */
+async function deleteByOwner(
+  primitives: Primitives,
   key: string,
   ownerHash: string,
 ): Promise<ReleaseOutcome> {
-  const deleted = await database.tryDelete(key, ownerHash);
-  if (!("retriableError" in deleted)) return deleted;
-  throw new DatabaseError("The database gave no answer to a deletion", {
-    applied: "unknown",
-    retriable: true,
-    cause: deleted.retriableError,
-  });
+  const deleted = await primitives.tryDelete(key, ownerHash);
+  if ("retriableError" in deleted) {
+    throw new DatabaseError("The database gave no answer to a deletion", {
+      applied: "unknown",
+      retriable: true,
+      cause: deleted.retriableError,
+    });
+  }
+  switch (deleted.status) {
+    case LockStatus.SUCCESS:
+      return { status: "released", lockData: null };
+    case LockStatus.NO_KEY:
+      return { status: "missing", lockData: null };
+    case LockStatus.SOMEONE_ELSE_HOLDS_LOCK:
+      return { status: "held", lockData: deleted.lockData };
+  }
 }
 
 function onlyClaim([claim, ...others]: readonly Claim[]): Claim {

@@ -1,4 +1,13 @@
-import { checkInteger, show } from "../check.ts";
+import { checkInteger } from "../check.ts";
+import {
+  DatabaseError,
+  classifyFailure,
+  isLockError,
+  noAnswerWithin,
+  type LockError,
+} from "../errors.ts";
+import { Events } from "../events.ts";
+import { bounded, systemRuntime, type Runtime } from "../runtime.ts";
 import {
   acquireByPrimitives,
   forceDeleteByPrimitives,
@@ -6,30 +15,25 @@ import {
   releaseByPrimitives,
   renewByPrimitives,
 } from "./composed.ts";
+import { importDatabase, type DatabaseModule } from "./database-module.ts";
 import {
-  DatabaseError,
-  LockConfigurationError,
-  failureOf,
-  isLockError,
-  type LockError,
-} from "../errors.ts";
-import { Events } from "../events.ts";
+  createLockData,
+  createProcessData,
+  type LockData,
+  type ProcessData,
+} from "./lock-record.ts";
 import type {
   AcquireOutcome,
   AcquireRequest,
-  CreateOutcome,
-  DeleteOutcome,
+  Capabilities,
   Inspection,
-  LockData,
-  ProcessData,
+  LockOperations,
   ReleaseOutcome,
   ReleaseRequest,
   RenewOutcome,
   RenewRequest,
-  UpdateOutcome,
 } from "./operations.ts";
-import { systemRuntime, type Runtime } from "../runtime.ts";
-import { bounded } from "../timeout.ts";
+import type { CreateOutcome, DeleteOutcome, LockPrimitives, UpdateOutcome } from "./primitives.ts";
 
 export interface DatabaseOptions {
   /** Longest wait for one command, in ms; a later answer counts as none. @default 2_000 */
@@ -38,36 +42,13 @@ export interface DatabaseOptions {
   readonly runtime?: Runtime | undefined;
 }
 
-/** Where to find a Database: a module, and what it exports it as. */
-export interface DatabaseModule {
-  /** A package, a `file:` URL or an absolute path: anything `import()` takes from anywhere. */
-  readonly moduleName: string;
-  readonly exportName: string;
-}
-
-/** What a backend can do beyond the primitives. */
-export interface Capabilities {
-  /** Every acquisition gets a higher fencing token. */
-  readonly fences: boolean;
-  /** Refusals and inspections tell how long a lock has left. */
-  readonly remainingMs: boolean;
-  /** Several keys can be had at once, all or none. */
-  readonly severalKeys: boolean;
-  /** It remembers owner hashes: an acquire delivered after its refusal or its end creates nothing. */
-  readonly tombstones: boolean;
-}
-
-/** Backends with tombstones keep them for so long at the least, in ms. */
-export const MIN_GRACE_MS = 10_000;
-
 /**
- * The contract of a backend. Stateless but for plain data, so that one instance may serve many
- * requests. Only the abstract methods, the primitives, must be implemented; the operations that
- * leasehold uses are composed of them, each with less than a backend could do by itself: see
- * `capabilities`. Every method rejects when it has no answer that counts, best with a
- * `DatabaseError`.
+ * The base of a backend. Stateless but for plain data, so that one instance may serve many requests.
+ * Only the abstract methods, the primitives, must be implemented; the operations that leasehold uses
+ * are composed of them, each with less than a backend could do by itself: see `capabilities`. Every
+ * method rejects when it has no conclusive answer, best with a `DatabaseError`.
  */
-export abstract class Database {
+export abstract class Database implements LockOperations, LockPrimitives {
   /** Errors that may pass: no answer, or "not now". They are thrown to whoever asked as well. */
   readonly errors: Events<unknown> = new Events<unknown>();
   readonly requestTimeout: number;
@@ -83,37 +64,20 @@ export abstract class Database {
    *
    * @throws LockConfigurationError when the module cannot be loaded or exports no Database there
    */
-  static async load({ moduleName, exportName }: DatabaseModule): Promise<Database> {
-    let module: Readonly<Record<string, unknown>>;
-    try {
-      module = (await import(/* @vite-ignore */ moduleName)) as typeof module;
-    } catch (cause) {
-      throw new LockConfigurationError("moduleName", `${show(moduleName)} does not load`, cause);
-    }
-    const database = module[exportName];
-    if (isDatabase(database)) return database;
-    throw new LockConfigurationError(
-      "exportName",
-      `export ${show(exportName)} of ${show(moduleName)} is no Database, but ${show(database)}`,
-    );
+  static load(module: DatabaseModule): Promise<Database> {
+    return importDatabase(module, isDatabase);
   }
 
-  /** Reads the record of a lock; null when there is none, or nothing readable. */
   abstract readLockData(key: string): Promise<LockData | null>;
-  /** Writes a lock record unless the key is held; its own owner hash there is a success. */
   abstract tryCreate(key: string, lockData: LockData, ttlMs: number): Promise<CreateOutcome>;
-  /** Rewrites a lock record if it has this owner hash. Never shortens the time it has left. */
   abstract tryUpdate(
     key: string,
     lockData: LockData,
     ttlMs: number,
     onlyIfOwnerHashEq: string,
   ): Promise<UpdateOutcome>;
-  /** Deletes a lock record if it has this owner hash. `retriableError`: no answer, ask again. */
   abstract tryDelete(key: string, onlyIfOwnerHashEq: string): Promise<DeleteOutcome>;
-  /** Reads a process's liveness; null when it is dead. */
   abstract readProcessData(processHash: string): Promise<ProcessData | null>;
-  /** Reports a process alive for `ttlMs`. Never shortens the time it has left. */
   abstract saveProcessData(
     processHash: string,
     processData: ProcessData,
@@ -127,60 +91,47 @@ export abstract class Database {
     return { fences: false, remainingMs: false, severalKeys: false, tombstones: false };
   }
 
-  /** Takes all claims or none; repeating it is harmless, and a late delivery creates nothing. */
   async acquire(request: AcquireRequest): Promise<AcquireOutcome> {
-    return this.bounded("acquire", acquireByPrimitives(this, request));
+    return this.send("acquire", acquireByPrimitives(this, request));
   }
 
-  /** Keeps claims alive, each if it is still there under its owner hash and fence. */
   async renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
-    return this.bounded("renew", renewByPrimitives(this, requests));
+    return this.send("renew", renewByPrimitives(this, requests));
   }
 
-  /** Gives claims back, and keeps their owner hash from acquiring again. */
   async release(request: ReleaseRequest): Promise<ReleaseOutcome> {
-    return this.bounded("release", releaseByPrimitives(this, request));
+    return this.send("release", releaseByPrimitives(this, request));
   }
 
-  /** Looks at a key; null when it is free. */
   async inspect(key: string): Promise<Inspection | null> {
-    return this.bounded("inspect", inspectByPrimitives(this, key));
+    return this.send("inspect", inspectByPrimitives(this, key));
   }
 
-  /** Deletes the lock of this owner, or (null) what is there and is no lock record. */
   async forceDelete(key: string, ownerHash: string | null): Promise<boolean> {
-    return this.bounded("force-delete", forceDeleteByPrimitives(this, key, ownerHash));
+    return this.send("force-delete", forceDeleteByPrimitives(this, key, ownerHash));
   }
 
   /**
    * Waits for a backend's answer no longer than `requestTimeout`, and makes a DatabaseError of
    * whatever it throws.
    */
-  protected async bounded<T>(
+  protected async send<T>(
     operation: string,
     answer: Promise<T>,
-    failure: (operation: string, thrown: unknown) => LockError = unknownFailure,
+    toError: (operation: string, thrown: unknown) => LockError = unknownFailure,
   ): Promise<T> {
     const outcome = await bounded(this.runtime, answer, this.requestTimeout);
-    switch (outcome.ended) {
-      case "done":
-        return outcome.value;
-      case "failed":
-        throw this.report(failure(operation, outcome.error));
-      case "late":
-      case "aborted":
-        throw this.report(
-          new DatabaseError(
-            `The database gave no answer to "${operation}" within ${this.requestTimeout} ms`,
-            { applied: "unknown", retriable: true },
-          ),
-        );
-    }
+    if (outcome.ended === "done") return outcome.value;
+    throw this.report(
+      outcome.ended === "failed"
+        ? toError(operation, outcome.error)
+        : noAnswerWithin(this.requestTimeout, operation),
+    );
   }
 
   /** Tells `errors` of an error that may pass. */
   protected report(error: LockError): LockError {
-    if (failureOf(error).retriable) this.errors.emit(error);
+    if (classifyFailure(error).retriable) this.errors.emit(error);
     return error;
   }
 
@@ -189,22 +140,11 @@ export abstract class Database {
     readonly processHash: string;
     readonly trace: string | undefined;
   }): LockData {
-    const now = this.#isoNow();
-    return {
-      ownerHash: owner.ownerHash,
-      processHash: owner.processHash,
-      ...(owner.trace ? { trace: owner.trace } : {}),
-      acquiredAt: now,
-      extendedAt: now,
-    };
+    return createLockData(owner, this.runtime.now());
   }
 
   createProcessData(): ProcessData {
-    return { aliveAt: this.#isoNow() };
-  }
-
-  #isoNow(): string {
-    return new Date(this.runtime.now().wall).toISOString();
+    return createProcessData(this.runtime.now());
   }
 }
 

@@ -1,8 +1,87 @@
-import type { LockData, ProcessData } from "./operations.ts";
+import { LockConfigurationError } from "../errors.ts";
+import type { Instant } from "../runtime.ts";
+
+/** What is stored for each lock, as in distributed-locker. Times are ISO strings, informational. */
+export interface LockData {
+  /** Names the holder, in the whole world: `key@processHash.seq#trace`. */
+  readonly ownerHash: string;
+  /** Whose liveness keeps the lock: the holder is dead once this process's record has expired. */
+  readonly processHash: string;
+  /** Free text of the holder, informational. */
+  readonly trace?: string;
+  readonly acquiredAt: string;
+  readonly extendedAt: string;
+  /** Fencing token: rises with every acquisition. */
+  readonly fence?: number;
+  /** How long the holder's liveness lasts without renewal, in ms. */
+  readonly livenessMs?: number;
+}
+
+/** What is stored for each live process (here: for each acquisition). */
+export interface ProcessData {
+  readonly aliveAt: string;
+}
+
+/** The largest first fence: room for 2⁵² acquisitions before doubles round. */
+const MAX_FIRST_FENCE = 2 ** 52;
+
+/** Names one holder of one key, in the format of distributed-locker: `key@process.seq#trace`. */
+export function formatOwnerHash(key: string, processHash: string, trace?: string): string {
+  return `${key}@${processHash}.0${trace === undefined ? "" : `#${trace}`}`;
+}
 
 /**
- * Reads records as they are stored, or as a client that guesses JSON hands them over. Anything else
- * is undefined or null: what others write at our keys must not be believed unseen.
+ * The process of the claims of one acquisition: all have the same.
+ *
+ * @throws LockConfigurationError when there is no claim
+ */
+export function processHashOf([claim]: readonly { readonly lockData: LockData }[]): string {
+  if (claim === undefined) throw new LockConfigurationError("claims", "the list is empty");
+  return claim.lockData.processHash;
+}
+
+/** A record of a lock acquired now. */
+export function createLockData(
+  owner: {
+    readonly ownerHash: string;
+    readonly processHash: string;
+    readonly trace: string | undefined;
+  },
+  now: Instant,
+): LockData {
+  const at = new Date(now.wall).toISOString();
+  return {
+    ownerHash: owner.ownerHash,
+    processHash: owner.processHash,
+    ...(owner.trace ? { trace: owner.trace } : {}),
+    acquiredAt: at,
+    extendedAt: at,
+  };
+}
+
+/** A record of a process that is alive now. */
+export function createProcessData(now: Instant): ProcessData {
+  return { aliveAt: new Date(now.wall).toISOString() };
+}
+
+/**
+ * Where to start counting when the fence counter is gone (R6): above every fence drawn before, by the
+ * clock of this client or by the highest fence that it has seen.
+ */
+export function firstFence(now: Instant, highestSeen: number): number {
+  return Math.max(Math.round(Math.min(now.wall * 1000, MAX_FIRST_FENCE)), highestSeen);
+}
+
+/** Whether a lock with this record can still stand when its holder is dead, so that it pays to look. */
+export function canOutliveHolder(lockData: LockData, remainingMs: number | null): boolean {
+  return (
+    lockData.livenessMs === undefined || remainingMs === null || remainingMs > lockData.livenessMs
+  );
+}
+
+/*
+ * Below: reads what is stored, or what a client that guesses at JSON made of it. Anything else is
+ * undefined or null: what others write at our keys must not be relied on unseen (R7).
  */
 
 export function decodeInteger(value: unknown): number | undefined {
@@ -29,14 +108,14 @@ export function decodeLockData(value: unknown): LockData | null {
   };
 }
 
-/** Bytes that are no UTF-8 do not come back as they went: what has them names nothing. */
-function isText(value: unknown): value is string {
-  return typeof value === "string" && !value.includes("\uFFFD");
-}
-
 export function decodeProcessData(value: unknown): ProcessData | null {
   const aliveAt = decodeObject(value)?.["aliveAt"];
   return typeof aliveAt === "string" ? { aliveAt } : null;
+}
+
+/** Bytes that are no UTF-8 do not come back as they went: what has them names nothing. */
+function isText(value: unknown): value is string {
+  return typeof value === "string" && !value.includes("\uFFFD");
 }
 
 function decodeObject(value: unknown): Record<string, unknown> | null {

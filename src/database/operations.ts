@@ -1,30 +1,56 @@
-import type { LockStatus } from "./lock-status.ts";
+import type { LockData } from "./lock-record.ts";
 
-/** What is stored for each lock, as in distributed-locker. Times are ISO strings, for people. */
-export interface LockData {
-  /** Names the holder, in the whole world: `key@processHash.seq#trace`. */
-  readonly ownerHash: string;
-  /** Whose liveness keeps the lock: the holder is dead once this process's record has expired. */
-  readonly processHash: string;
-  /** Free text of the holder, for people. */
-  readonly trace?: string;
-  readonly acquiredAt: string;
-  readonly extendedAt: string;
-  /** Fencing token: rises with every acquisition. */
-  readonly fence?: number;
-  /** How long the holder's liveness lasts without renewal, in ms. */
-  readonly livenessMs?: number;
+/** Backends with tombstones keep them for so long at the least, in ms. */
+export const MIN_GRACE_MS = 10_000;
+
+/** What a backend can do beyond the primitives. */
+export interface Capabilities {
+  /** Every acquisition gets a higher fencing token. */
+  readonly fences: boolean;
+  /** Refusals and inspections tell how long a lock has left. */
+  readonly remainingMs: boolean;
+  /** Several keys can be had at once, all or none. */
+  readonly severalKeys: boolean;
+  /** It remembers owner hashes: an acquire delivered after its refusal or its end creates nothing. */
+  readonly tombstones: boolean;
 }
 
-/** What is stored for each live process (here: for each acquisition). */
-export interface ProcessData {
-  readonly aliveAt: string;
+/**
+ * What the engine asks of a backend: five operations, each atomic and each safe to send twice. A
+ * method rejects when it has no conclusive answer, best with a `DatabaseError`, and no later than
+ * after `requestTimeout` (R8, R9).
+ */
+export interface LockOperations {
+  /** Longest wait for one operation, in ms. */
+  readonly requestTimeout: number;
+  readonly capabilities: Capabilities;
+  /** Takes all claims or none; repeating it is harmless, and a late delivery creates nothing. */
+  acquire(request: AcquireRequest): Promise<AcquireOutcome>;
+  /** Keeps claims alive, each if it is still there under its owner hash and fence. */
+  renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]>;
+  /** Gives claims back, and keeps their owner hash from acquiring again. */
+  release(request: ReleaseRequest): Promise<ReleaseOutcome>;
+  /** Looks at a key; null when it is free. */
+  inspect(key: string): Promise<Inspection | null>;
+  /** Deletes the lock of this owner, or (null) what is there and is no lock record. */
+  forceDelete(key: string, ownerHash: string | null): Promise<boolean>;
 }
 
 /** One key under one owner hash, as stored or to be stored. */
 export interface Claim {
   readonly key: string;
   readonly lockData: LockData;
+}
+
+/** One claim, or several that are had and given back together. */
+export type Claims = readonly [Claim, ...Claim[]];
+
+/** The two times that are asked for together, in ms. */
+export interface LeaseTimes {
+  /** How long the lock stands. */
+  readonly ttlMs: number;
+  /** How long its holder counts as alive. */
+  readonly livenessMs: number;
 }
 
 /** A holder that may be dead: the record a refusal showed, if it can outlive its process. */
@@ -34,43 +60,43 @@ export interface Suspect {
   readonly processHash: string;
 }
 
-/** All claims of a request share one `processHash`; all are had, or none. Times in ms. */
-export interface AcquireRequest {
+/** All claims of a request share one `processHash`; all are had, or none. */
+export interface AcquireRequest extends LeaseTimes {
   readonly claims: readonly Claim[];
-  readonly ttlMs: number;
-  readonly livenessMs: number;
   /** Holders to take over from, if their process is gone. */
   readonly suspects: readonly Suspect[];
 }
 
-export type AcquireOutcome =
-  | {
-      readonly status: LockStatus.SUCCESS;
-      /** Undefined where the backend keeps no counter. */
-      readonly fence: number | undefined;
-      /** The key taken over from a dead holder, if one was. */
-      readonly takenOver: string | undefined;
-    }
-  | {
-      readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK;
-      readonly key: string;
-      /** Null when what is stored is no lock record. */
-      readonly lockData: LockData | null;
-      /** Null when the lock has no expiry, or the backend does not know. */
-      readonly remainingMs: number | null;
-    }
-  /** This owner hash was refused, or its lock has ended: it can never acquire again. */
-  | { readonly status: "GONE" }
-  /** This owner hash holds the lock, but its liveness ended: it can never acquire again. */
-  | { readonly status: "LOST" };
-
-/** One claim to keep. `fence` is in its lockData. 0 ms leaves that expiry as it is. */
-export interface RenewRequest extends Claim {
-  readonly ttlMs: number;
-  readonly livenessMs: number;
+/** Somebody else holds a key. */
+export interface Refusal {
+  readonly status: "held";
+  readonly key: string;
+  /** Null when what is stored is no lock record. */
+  readonly lockData: LockData | null;
+  /** Null when the lock has no expiry, or the backend does not know. */
+  readonly remainingMs: number | null;
 }
 
-export type RenewOutcome = LockStatus.SUCCESS | "LOST";
+export interface Grant {
+  readonly status: "granted";
+  /** Undefined where the backend keeps no counter. */
+  readonly fence: number | undefined;
+  /** The key taken over from a dead holder, if one was. */
+  readonly takenOver: string | undefined;
+}
+
+export type AcquireOutcome =
+  | Grant
+  | Refusal
+  /** This owner hash was refused, or its lock has ended: it can never acquire again. */
+  | { readonly status: "gone" }
+  /** This owner hash holds the lock, but its liveness ended: it can never acquire again. */
+  | { readonly status: "lost" };
+
+/** One claim to keep. `fence` is in its lockData. 0 ms leaves that expiry as it is. */
+export interface RenewRequest extends Claim, LeaseTimes {}
+
+export type RenewOutcome = "renewed" | "lost";
 
 /** The claims of one acquisition to give back. */
 export interface ReleaseRequest {
@@ -80,37 +106,23 @@ export interface ReleaseRequest {
 }
 
 export type ReleaseOutcome =
-  | { readonly status: LockStatus.SUCCESS; readonly lockData: null }
-  | NotReleased<LockStatus.NO_KEY, null>
-  | NotReleased<LockStatus.SOMEONE_ELSE_HOLDS_LOCK, LockData | null>;
+  | { readonly status: "released"; readonly lockData: null }
+  | NotReleased<"missing", null>
+  | NotReleased<"held", LockData | null>;
 
-interface NotReleased<Status extends LockStatus, Holder> {
+interface NotReleased<Status extends "missing" | "held", Holder> {
   readonly status: Status;
+  /** The record of who holds it now. */
   readonly lockData: Holder;
   /** It was taken over or forced for certain; otherwise an earlier send of the release may have ended it. */
   readonly isTaken?: true;
 }
 
-/** What {@link Database.inspect} sees at a key. */
+/** What is seen at a key. */
 export interface Inspection {
   /** Null when what is stored is no lock record: held by someone unreadable. */
   readonly lockData: LockData | null;
   readonly remainingMs: number | null;
   /** False when a new acquisition would take over from this holder. */
   readonly alive: boolean;
-}
-
-/** The outcome of the primitives of distributed-locker. */
-export type CreateOutcome =
-  | { readonly status: LockStatus.SUCCESS; readonly lockData: LockData }
-  | { readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK; readonly lockData: LockData | null };
-export type UpdateOutcome =
-  CreateOutcome | { readonly status: LockStatus.NO_KEY; readonly lockData: null };
-export type DeleteOutcome = ReleaseOutcome | { readonly retriableError: unknown };
-
-/** Whether a lock with this record can still stand when its holder is dead, so that it pays to look. */
-export function canOutliveHolder(lockData: LockData, remainingMs: number | null): boolean {
-  return (
-    lockData.livenessMs === undefined || remainingMs === null || remainingMs > lockData.livenessMs
-  );
 }

@@ -1,9 +1,14 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { checkType, show } from "../check.ts";
-import { LockAcquisitionError, LockConfigurationError, LockLostError } from "../errors.ts";
+import {
+  LockAcquisitionError,
+  LockConfigurationError,
+  LockLostError,
+  isHeldByAnother,
+} from "../errors.ts";
 import { checkKeys } from "../key.ts";
 import { checkDeclaredOptions, type LockOptions } from "../lock-options.ts";
-import { concludeWork, type Lock } from "../lock.ts";
+import { concludeWork, releaseOnError, type Lock } from "../lock.ts";
 import { canHoldResponse, holdResponse } from "./hold-response.ts";
 import type { LocksVariables } from "./locks.ts";
 import {
@@ -94,7 +99,6 @@ async function acquire(
   options: GuardOptions,
   key: Keys,
 ): Promise<Lock | Response | null> {
-  const { ttl, waitTimeout, autoRenew, trace } = options;
   const service: LocksVariables["locks"] | undefined = c.get("locks");
   if (service === undefined) {
     throw new LockConfigurationError("locks", "withLock() needs app.use(locks(…)) before it");
@@ -106,24 +110,36 @@ async function acquire(
       `${show(own)} is held by this very request already: it would wait for itself`,
     );
   }
-  const isPatient = waitTimeout !== undefined || options.retry !== undefined;
   try {
-    return await service.acquire(key, {
-      ttl,
-      waitTimeout,
-      autoRenew,
-      retry: isPatient ? options.retry : { maxRetries: 0 },
-      trace: typeof trace === "function" ? trace(c) : trace,
-      signal: c.req.raw.signal,
-    });
+    return await service.acquire(key, toLockOptions(c, options));
   } catch (error) {
-    if (!(error instanceof LockAcquisitionError)) throw error;
-    if (error.reason === "held" || error.reason === "timeout") {
-      return options.onLocked?.(c, error) ?? busyProblem(c, options.status ?? 409, error);
-    }
-    const mayContinue = options.onUnavailable === "continue" && error.reason === "error";
-    return mayContinue ? null : unavailableProblem(c);
+    return answerTo(c, error, options);
   }
+}
+
+/** Without `retry` and `waitTimeout` a held lock is refused at once. */
+function toLockOptions(c: Context, options: GuardOptions): LockOptions {
+  const { ttl, waitTimeout, autoRenew, retry, trace } = options;
+  const isPatient = waitTimeout !== undefined || retry !== undefined;
+  return {
+    ttl,
+    waitTimeout,
+    autoRenew,
+    retry: isPatient ? retry : { maxRetries: 0 },
+    trace: typeof trace === "function" ? trace(c) : trace,
+    signal: c.req.raw.signal,
+  };
+}
+
+/** The answer to give instead of the handler's; or null, to go on without a lock. */
+async function answerTo(
+  c: Context,
+  error: unknown,
+  { onLocked, status = 409, onUnavailable }: GuardOptions,
+): Promise<Response | null> {
+  if (isHeldByAnother(error)) return onLocked?.(c, error) ?? busyProblem(c, status, error);
+  if (!(error instanceof LockAcquisitionError)) throw error;
+  return onUnavailable === "continue" && error.reason === "error" ? null : unavailableProblem(c);
 }
 
 async function runGuarded(
@@ -132,12 +148,7 @@ async function runGuarded(
   next: () => Promise<void>,
   options: GuardOptions,
 ): Promise<void> {
-  try {
-    await next();
-  } catch (error) {
-    await lock[Symbol.asyncDispose]();
-    throw error;
-  }
+  await releaseOnError(lock, next);
   // A handler's error does not get here as an exception: Hono has answered it, and that stands.
   if (c.error !== undefined) {
     await lock[Symbol.asyncDispose]();

@@ -1,169 +1,185 @@
-import { Acquisition, type Attempt } from "./attempt.ts";
-import { backoffDelay } from "../retry.ts";
 import { MIN_TTL_MS } from "../check.ts";
-import { DatabaseError, LockAcquisitionError, isLockError } from "../errors.ts";
-import type { Holding } from "./lease.ts";
-import type { Lease } from "./session.ts";
-import { deadlineError, type Settings, type Wish } from "../lock-options.ts";
-import { elapsed, type Instant } from "../runtime.ts";
-import { linkSignals } from "../timeout.ts";
+import { canOutliveHolder } from "../database/lock-record.ts";
+import type {
+  AcquireOutcome,
+  Grant,
+  LeaseTimes,
+  Refusal,
+  Suspect,
+} from "../database/operations.ts";
+import { LockConfigurationError, classifyFailure } from "../errors.ts";
+import { RESEND_PAUSES, backoffDelay } from "../retry.ts";
+import { elapsed, linkSignals, type Instant, type Runtime } from "../runtime.ts";
+import { Attempt, acquisitionFailed, type AttemptLimits, type Win } from "./attempt.ts";
+import type { Lease } from "./lease.ts";
+import type { Session } from "./session.ts";
+import type { LeaseTerms } from "./terms.ts";
+
+/** Sends beyond the first whose fate is unknown, or that were refused for a moment only. */
+const MAX_RESENDS = 2;
+
+/** A database that hands out dead holders or used-up owner hashes forever ends a call after so many. */
+const MAX_ROUNDS = 1_000;
 
 /** Waiters that sleep until a lock's end wake up to so many ms apart. */
 const WAKE_SPREAD_MS = 50;
 
-type Win = Attempt & { readonly status: "won" };
-
 /** Another holds the lock, and the call's patience is spent. */
-export type Refusal = Attempt & { readonly status: "held" };
-
-export interface Acquired {
-  readonly status: "acquired";
-  readonly holding: Holding;
-  readonly lease: Lease;
-  /** What was asked for: less than wished near a deadline. */
-  readonly ttlMs: number;
+export interface Busy extends Refusal {
+  readonly waitedMs: number;
 }
 
-/** One call of `acquire`: attempts and pauses until it has the lock or its patience is spent. */
-export class AcquireCall {
-  readonly #settings: Settings;
-  readonly #lease: Lease;
-  readonly #keys: readonly [string, ...string[]];
-  readonly #wish: Wish;
-  readonly #started: Instant;
+export type Acquired = { readonly status: "acquired"; readonly lease: Lease } | Busy;
 
-  constructor(settings: Settings, lease: Lease, keys: readonly [string, ...string[]], wish: Wish) {
-    this.#settings = settings;
-    this.#lease = lease;
+/** One call of `acquire`: attempts and pauses until it has the lock or its patience is spent. */
+export class Acquire implements AttemptLimits {
+  readonly #session: Session;
+  readonly #keys: readonly [string, ...string[]];
+  readonly #terms: LeaseTerms;
+  readonly #runtime: Runtime;
+  readonly #started: Instant;
+  /** Holders that may be dead, by key. */
+  readonly #suspects: Map<string, Suspect> = new Map();
+  readonly #rollbacks: Promise<void>[] = [];
+  /** Sends again because the fate of one was unknown. */
+  #resends = 0;
+  #pauses = 0;
+
+  constructor(session: Session, keys: readonly [string, ...string[]], terms: LeaseTerms) {
+    this.#session = session;
     this.#keys = keys;
-    this.#wish = wish;
-    this.#started = settings.runtime.now();
+    this.#terms = terms;
+    this.#runtime = session.context.runtime;
+    this.#started = this.#runtime.now();
   }
 
   /** @throws LockAcquisitionError (aborted, error), LockConfigurationError */
-  async run(): Promise<Acquired | Refusal> {
-    if (this.#ask() === undefined) throw deadlineError(this.#settings);
-    const settle = this.#lease.pledge();
-    const acquisition = new Acquisition(this.#lease.context, this.#keys, this.#wish.trace);
-    const settleWhenClean = (): void => void acquisition.cleanedUp().then(settle);
-    const abort = linkSignals(this.#wish.signals);
+  async run(): Promise<Acquired> {
+    if (this.times() === undefined) throw this.#deadlineError();
+    const pledge = this.#session.pledge();
+    const abort = linkSignals(this.#terms.signals);
+    let lease: Lease | undefined;
     try {
-      const outcome = await this.#try(acquisition, abort.signal);
-      if (outcome.status === "won") return this.#hold(outcome, settleWhenClean);
-      acquisition.abandon();
-      settleWhenClean();
-      return outcome;
-    } catch (error) {
-      acquisition.abandon();
-      settleWhenClean();
-      throw error;
+      const outcome = await this.#wait(abort.signal);
+      const waitedMs = elapsed(this.#started, this.#runtime.now());
+      if (outcome.status === "held") return { ...outcome, waitedMs };
+      const { trace, renewal, deadline } = this.#terms;
+      lease = this.#session.hold({ ...outcome, keys: this.#keys, trace, renewal, deadline });
+      const { keys, fence } = lease.grant;
+      this.#session.context.emit({ type: "acquired", keys, fence, waitedMs });
+      return { status: "acquired", lease };
     } finally {
       abort.abort();
+      void pledge?.settleAfter(this.#rollbacks, lease);
     }
   }
 
-  /** The error for callers to whom a refusal is one. */
-  refused({ key, lockData, remainingMs }: Refusal): LockAcquisitionError {
-    const { retry, waitTimeout } = this.#wish;
-    const left = remainingMs === null ? "without expiry" : `for another ${remainingMs} ms`;
-    const details = { holder: lockData?.ownerHash ?? null, remainingMs };
-    if (retry.maxRetries === 0 || waitTimeout === 0) {
-      const message = `Lock "${key}" is held by another ${left}.`;
-      return new LockAcquisitionError("held", key, message, details);
-    }
-    const waited = Math.round(elapsed(this.#started, this.#settings.runtime.now()));
-    const message = `Lock "${key}" was still held by another (${left}) after ${waited} ms of waiting. Raise waitTimeout or retry.maxRetries to wait longer.`;
-    return new LockAcquisitionError("timeout", key, message, details);
-  }
-
-  async #try(acquisition: Acquisition, signal: AbortSignal): Promise<Win | Refusal> {
-    const { runtime } = this.#settings;
-    const { emit } = this.#lease.context;
-    const limits = { ask: () => this.#ask(), budgetLeft: () => this.#budgetLeft(), signal };
+  async #wait(signal: AbortSignal): Promise<Win | Refusal> {
+    const { emit } = this.#session.context;
     for (let attempt = 1; ; attempt += 1) {
-      const outcome = await acquisition.attempt(limits);
-      switch (outcome.status) {
-        case "won":
-          return outcome;
-        case "aborted":
-          throw this.#aborted();
-        case "error":
-          throw this.#failed(outcome.error, outcome.why);
-        case "held": {
-          emit({ type: "busy", key: outcome.key, remainingMs: outcome.remainingMs, attempt });
-          const pauseMs = this.#pauseMs(outcome, attempt);
-          if (pauseMs === undefined) return outcome;
-          await runtime.sleep(pauseMs, signal);
-          if (!signal.aborted && this.#ask() === undefined) return outcome;
-        }
+      const outcome = await this.#ask(signal);
+      if (outcome.status === "granted") return outcome;
+      emit({ type: "busy", key: outcome.key, remainingMs: outcome.remainingMs, attempt });
+      const pauseMs = this.#pauseMs(outcome, attempt);
+      if (pauseMs === undefined) return outcome;
+      await this.#runtime.sleep(pauseMs, signal);
+      if (!signal.aborted && this.times() === undefined) return outcome;
+    }
+  }
+
+  /** Asks; and again at once where the holder seems to be dead, or where the owner hash was used up. */
+  async #ask(signal: AbortSignal): Promise<Win | Refusal> {
+    const { keyPrefix } = this.#session.context;
+    for (let round = 1; ; round += 1) {
+      const outcome = await this.#attempt(signal);
+      if (outcome.status === "granted") return outcome;
+      const mayGoOn = this.budgetLeft() > 0 && round < MAX_ROUNDS;
+      if (outcome.status !== "held") {
+        if (!mayGoOn) throw acquisitionFailed(this.#keys[0], "its token was used up");
+      } else if (!this.#suspect(outcome) || !mayGoOn) {
+        return { ...outcome, key: outcome.key.slice(keyPrefix.length) };
       }
     }
   }
 
-  #hold({ claims, fence, since, ttlMs, livenessMs }: Win, settle: () => void): Acquired {
-    const { runtime, deadline } = this.#settings;
-    const { renewal } = this.#wish;
-    const { emit } = this.#lease.context;
-    const renewTtlMs = renewal.onlyLiveness ? 0 : ttlMs;
-    const holding = this.#lease.hold(
-      { keys: this.#keys, claims, fence, ttlMs, livenessMs, renewTtlMs, renewal, deadline, since },
-      settle,
-    );
-    const waitedMs = elapsed(this.#started, runtime.now());
-    emit({ type: "acquired", keys: this.#keys, fence, waitedMs });
-    return { status: "acquired", holding, lease: this.#lease, ttlMs };
+  /** One attempt under a name of its own, rolled back unless it wins. */
+  async #attempt(signal: AbortSignal): Promise<Win | Exclude<AcquireOutcome, Grant>> {
+    const attempt = new Attempt(this.#session.context, this.#keys, this.#terms.trace);
+    let isWon = false;
+    try {
+      const outcome = await attempt.run(this, [...this.#suspects.values()], signal);
+      isWon = outcome.status === "granted";
+      return outcome;
+    } finally {
+      if (!isWon) this.#rollbacks.push(attempt.rollBack());
+    }
   }
 
-  /** Undefined when the deadline leaves too little to be worth a request. */
-  #ask(): { readonly ttlMs: number; readonly livenessMs: number } | undefined {
-    const { runtime, deadline } = this.#settings;
-    const left = deadline === undefined ? Infinity : deadline.getTime() - runtime.now().wall;
+  /** Notes the holder as perhaps dead; false when there is nothing (new) to suspect. */
+  #suspect({ key, lockData, remainingMs }: Refusal): boolean {
+    if (lockData === null || !canOutliveHolder(lockData, remainingMs)) return false;
+    const { ownerHash, processHash } = lockData;
+    if (this.#suspects.get(key)?.ownerHash === ownerHash) return false;
+    this.#suspects.set(key, { key, ownerHash, processHash });
+    return true;
+  }
+
+  times(): LeaseTimes | undefined {
+    const left = this.#beforeDeadline();
     if (left < MIN_TTL_MS) return undefined;
-    const ttlMs = Math.min(this.#wish.ttl, left);
-    return { ttlMs, livenessMs: Math.min(this.#wish.livenessMs, ttlMs) };
+    const ttlMs = Math.min(this.#terms.ttlMs, left);
+    return { ttlMs, livenessMs: Math.min(this.#terms.livenessMs, ttlMs) };
   }
 
-  /** How long to sleep before the next attempt; undefined when this was the last. */
+  /** The waiting, and one request's time for the last attempt. */
+  budgetLeft(): number {
+    const { waitTimeout, retry } = this.#terms;
+    const waiting = waitTimeout ?? (retry.maxRetries === 0 ? 0 : Infinity);
+    const { requestTimeout } = this.#session.context.database;
+    return waiting + requestTimeout - elapsed(this.#started, this.#runtime.now());
+  }
+
+  resendPause(error: unknown, tookMs: number): number | undefined {
+    const { applied, retriable } = classifyFailure(error);
+    if (!retriable) return undefined;
+    // A database that says "not now" is asked again for as long as the caller's patience is bounded.
+    const isCounted = applied === "unknown" || this.budgetLeft() === Infinity;
+    if (isCounted && this.#resends >= MAX_RESENDS) return undefined;
+    const pauseMs = backoffDelay(RESEND_PAUSES, this.#pauses, this.#runtime);
+    // With less time than a refusal takes, the next send's fate would be unknown.
+    const leastMs = applied === "no" ? tookMs : 0;
+    if (this.budgetLeft() <= pauseMs + leastMs) return undefined;
+    this.#pauses += 1;
+    if (isCounted) this.#resends += 1;
+    return pauseMs;
+  }
+
+  /** How long to sleep before the next attempt, in ms; undefined when this was the last. */
   #pauseMs({ remainingMs }: Refusal, attempt: number): number | undefined {
-    const { runtime } = this.#settings;
-    const { retry } = this.#wish;
+    const { retry } = this.#terms;
     const leftMs = this.#patienceLeft();
     if (attempt > retry.maxRetries || leftMs <= 0) return undefined;
-    const backoffMs = backoffDelay(retry, attempt - 1, runtime);
-    const freeMs = (remainingMs ?? Infinity) + 1 + runtime.random() * WAKE_SPREAD_MS;
+    const backoffMs = backoffDelay(retry, attempt - 1, this.#runtime);
+    const freeMs = (remainingMs ?? Infinity) + 1 + this.#runtime.random() * WAKE_SPREAD_MS;
     return Math.min(backoffMs, freeMs, leftMs);
   }
 
   /** Ms in which another attempt may start. */
   #patienceLeft(): number {
-    const { runtime, deadline } = this.#settings;
-    const now = runtime.now();
-    const waitLeft = (this.#wish.waitTimeout ?? Infinity) - elapsed(this.#started, now);
-    if (deadline === undefined) return waitLeft;
-    return Math.min(waitLeft, deadline.getTime() - now.wall - MIN_TTL_MS - WAKE_SPREAD_MS);
+    const waitLeft =
+      (this.#terms.waitTimeout ?? Infinity) - elapsed(this.#started, this.#runtime.now());
+    return Math.min(waitLeft, this.#beforeDeadline() - MIN_TTL_MS - WAKE_SPREAD_MS);
   }
 
-  /** Ms left for the whole call: the waiting, and one request's time for the last attempt. */
-  #budgetLeft(): number {
-    const { runtime, database } = this.#settings;
-    const { waitTimeout, retry } = this.#wish;
-    const waiting = waitTimeout ?? (retry.maxRetries === 0 ? 0 : Infinity);
-    return waiting + database.requestTimeout - elapsed(this.#started, runtime.now());
+  #beforeDeadline(): number {
+    const { deadline } = this.#terms;
+    return deadline === undefined ? Infinity : deadline.getTime() - this.#runtime.now().wall;
   }
 
-  #aborted(): LockAcquisitionError {
-    const [key] = this.#keys;
-    const cause: unknown = this.#wish.signals.find((signal) => signal.aborted)?.reason;
-    return new LockAcquisitionError("aborted", key, `Waiting for lock "${key}" was aborted.`, {
-      cause,
-    });
-  }
-
-  #failed(error: unknown, why: string): unknown {
-    if (isLockError(error, "LOCK_CONFIGURATION")) return error;
-    const [key] = this.#keys;
-    const reason = error instanceof DatabaseError ? error.message : why;
-    const message = `Lock "${key}" could not be acquired: ${reason}.`;
-    return new LockAcquisitionError("error", key, message, { cause: error });
+  /** The deadline leaves too little to be worth a request. */
+  #deadlineError(): LockConfigurationError {
+    const left = this.#beforeDeadline();
+    const when = left <= 0 ? "is past" : `leaves only ${left} ms`;
+    return new LockConfigurationError("deadline", `${this.#terms.deadline?.toISOString()} ${when}`);
   }
 }

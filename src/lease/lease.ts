@@ -1,157 +1,244 @@
 import type { RenewalPlan } from "../auto-renew.ts";
-import { MIN_TTL_MS } from "../check.ts";
-import type { Claim, RenewRequest } from "../database/operations.ts";
-import { LockLostError } from "../errors.ts";
-import { elapsed, type Instant, type Runtime } from "../runtime.ts";
-import { Validity } from "./validity.ts";
+import type { Claims, LeaseTimes, ReleaseOutcome } from "../database/operations.ts";
+import { LockLostError, classifyFailure } from "../errors.ts";
+import { elapsed, type Instant } from "../runtime.ts";
+import type { LeaseContext } from "./context.ts";
+import { Release, isOwnRelease, type ReleaseVerdict } from "./release.ts";
 
-export interface HoldingOptions {
+/** Sends that a caller of release or extend waits for. */
+export const CALLER_SENDS = 2;
+
+/** What an acquisition was granted, and on which terms it is kept. */
+export interface LeaseGrant {
   /** The user's keys, in the order of the claims. */
   readonly keys: readonly [string, ...string[]];
-  readonly claims: readonly [Claim, ...Claim[]];
+  readonly claims: Claims;
   readonly fence: number | undefined;
-  /** What the acquisition asked for. */
-  readonly ttlMs: number;
-  readonly livenessMs: number;
-  /** What each renewal asks for; 0 leaves the lock's own expiry alone. */
-  readonly renewTtlMs: number;
+  /** What was asked for: less than the terms near a deadline. */
+  readonly times: LeaseTimes;
+  /** When the request that won it left. */
+  readonly since: Instant;
+  readonly trace: string | undefined;
   readonly renewal: RenewalPlan;
   /** When the platform ends the invocation: nothing is asked for beyond. */
   readonly deadline: Date | undefined;
-  /** When the request that won it left. */
-  readonly since: Instant;
 }
 
-/** Two times to ask Redis for, in ms. */
-export interface Span {
-  readonly ttlMs: number;
-  readonly livenessMs: number;
+/** A lease, and what to ask Redis for it. */
+export type Renewal = readonly [Lease, LeaseTimes];
+
+/** What a lease needs of the session that keeps it alive. */
+export interface LeaseKeeper {
+  readonly context: LeaseContext;
+  /** Renews in one command that leaves at `since`; rejects when there is no answer. */
+  renew(renewals: readonly Renewal[], since: Instant): Promise<void>;
+  /** What is to be renewed has changed. */
+  reschedule(): void;
+  /** The lease is over. */
+  remove(lease: Lease): void;
 }
 
 /**
- * What one acquisition holds: its claims, and whether they may still be believed in. Loss is final;
- * it is noticed by the clock or told by Redis, whichever comes first.
+ * What one acquisition holds, and whether it can still be relied on: until the earlier of its lock TTL
+ * and its liveness TTL, each counted from before the request that proved it left. (Counted from the
+ * answer, it would outlast what Redis grants:
+ * https://redis.io/docs/latest/develop/use/patterns/distributed-locks/)
+ * Loss is final; it is noticed by the clock or told by Redis, whichever comes first.
  */
-export class Holding {
-  readonly validity: Validity;
-  /** The longest time ever asked of Redis: it has forgotten the holding that long after. */
+export class Lease {
+  readonly context: LeaseContext;
+  readonly grant: LeaseGrant;
+  readonly key: string;
+  /** Names this acquisition, in Redis as well. */
+  readonly token: string;
+  /** The longest time ever asked of Redis: it has forgotten the lease that long after. */
   longestMs: number;
   isRenewing: boolean;
   /** When the last renewal left, or the acquisition. */
   sentAt: Instant;
   /** Renewals in a row that have no answer. */
   failures = 0;
-  readonly #options: HoldingOptions;
-  readonly #runtime: Runtime;
-  readonly #lost: AbortController = new AbortController();
-  readonly #onLost: (error: LockLostError) => void;
+  /** Resolves when there is nothing more to notice. */
+  watched: Promise<void> | undefined;
+  /** Aborts with a LockLostError when it is noticed that the lease can no longer be relied on. */
+  readonly signal: AbortSignal;
+  /** Aborts when it was given back, or abandoned. */
+  readonly ended: AbortSignal;
+  readonly #keeper: LeaseKeeper;
+  readonly #loss: AbortController = new AbortController();
+  readonly #end: AbortController = new AbortController();
+  #lockProof: Proof;
+  #livenessProof: Proof;
+  #lost: LockLostError | undefined;
   #isReleasing = false;
+  #release: Release | undefined;
 
-  constructor(options: HoldingOptions, runtime: Runtime, onLost: (error: LockLostError) => void) {
-    this.#options = options;
-    this.#runtime = runtime;
-    this.#onLost = onLost;
-    this.longestMs = Math.max(options.ttlMs, options.livenessMs);
-    this.validity = new Validity(options.since, options.ttlMs, options.livenessMs);
-    this.isRenewing = options.renewal.enabled;
-    this.sentAt = options.since;
+  constructor(keeper: LeaseKeeper, grant: LeaseGrant) {
+    const { keys, claims, times, since, renewal } = grant;
+    this.context = keeper.context;
+    this.grant = grant;
+    this.key = keys[0];
+    this.token = claims[0].lockData.ownerHash;
+    this.longestMs = Math.max(times.ttlMs, times.livenessMs);
+    this.isRenewing = renewal.enabled;
+    this.sentAt = since;
+    this.signal = this.#loss.signal;
+    this.ended = this.#end.signal;
+    this.#keeper = keeper;
+    this.#lockProof = { since, ms: times.ttlMs };
+    this.#livenessProof = { since, ms: times.livenessMs };
   }
 
-  get claims(): readonly [Claim, ...Claim[]] {
-    return this.#options.claims;
+  get isReleaseUnderWay(): boolean {
+    return this.#release !== undefined;
   }
 
-  get fence(): number | undefined {
-    return this.#options.fence;
+  /** Ms for which it can be relied on; 0 or less when that is over. */
+  remainingMs(now: Instant): number {
+    return Math.min(reliableMs(this.#lockProof, now), reliableMs(this.#livenessProof, now));
   }
 
-  get renewal(): RenewalPlan {
-    return this.#options.renewal;
+  /** When Redis lets it go, on this machine's wall clock: never later than it really does. */
+  expiresAt(now: Instant): Date {
+    const left = [this.#lockProof, this.#livenessProof].map(
+      ({ since, ms }) => ms - elapsed(since, now),
+    );
+    return new Date(now.wall + Math.min(...left));
   }
 
-  get since(): Instant {
-    return this.#options.since;
+  /** Redis granted `times` to a request that left at `since`. 0 ms: that expiry was left as it was. */
+  confirm({ ttlMs, livenessMs }: LeaseTimes, since: Instant, now: Instant): void {
+    this.#lockProof = later(this.#lockProof, { since, ms: ttlMs }, now);
+    this.#livenessProof = later(this.#livenessProof, { since, ms: livenessMs }, now);
   }
 
-  get key(): string {
-    return this.#options.keys[0];
+  /** Looks at the clock first: a paused request learns here what its timers had no chance to say. */
+  checkLoss(): LockLostError | undefined {
+    if (this.remainingMs(this.context.runtime.now()) <= 0) {
+      this.lose("its time ran out before a renewal was confirmed");
+    }
+    return this.#lost;
   }
 
-  get keys(): readonly [string, ...string[]] {
-    return this.#options.keys;
+  /** Whether it can be relied on, and is not being given back. By flag and clock, without I/O. */
+  isHeld(): boolean {
+    return this.checkLoss() === undefined && !this.#isReleasing;
   }
 
-  get token(): string {
-    return this.claims[0].lockData.ownerHash;
+  lose(why: string): void {
+    if (this.#isReleasing || this.#lost !== undefined) return;
+    this.isRenewing = false;
+    const error = new LockLostError(this.key, why);
+    this.#lost = error;
+    this.#loss.abort(error);
+    this.context.emit({ type: "lost", keys: this.grant.keys, error });
+    this.#keeper.reschedule();
   }
 
-  /** Aborts with a LockLostError the moment the holding may no longer be believed in. */
-  get signal(): AbortSignal {
-    this.look();
-    return this.#lost.signal;
-  }
-
-  get lost(): LockLostError | undefined {
-    this.look();
-    const reason: unknown = this.#lost.signal.reason;
-    return reason instanceof LockLostError ? reason : undefined;
-  }
-
-  get isReleasing(): boolean {
-    return this.#isReleasing;
-  }
-
-  /** What a renewal leaving now asks for; undefined when the deadline leaves nothing to ask for. */
-  renewalSpan(now: Instant): Span | undefined {
-    const { renewTtlMs, livenessMs } = this.#options;
-    const left = this.beforeDeadline(now);
-    if (left < MIN_TTL_MS) return undefined;
-    return { ttlMs: Math.min(renewTtlMs, left), livenessMs: Math.min(livenessMs, left) };
-  }
-
-  /** Ms until the platform ends the invocation. */
-  beforeDeadline(now: Instant): number {
-    const { deadline } = this.#options;
-    return deadline === undefined ? Infinity : deadline.getTime() - now.wall;
-  }
-
-  /** Its claims as they are to be stored when `span` is asked for. */
-  renewRequests(span: Span, now: Instant): readonly RenewRequest[] {
-    this.longestMs = Math.max(this.longestMs, span.ttlMs, span.livenessMs);
-    const extendedAt = new Date(now.wall).toISOString();
-    // Where the record tells how long its liveness lasts, that grows with it.
-    const isTold = this.#options.claims[0].lockData.livenessMs !== undefined;
-    const liveness = isTold ? { livenessMs: this.longestMs } : {};
-    return this.claims.map(({ key, lockData }) => ({
-      key,
-      lockData: { ...lockData, extendedAt, ...liveness },
-      ...span,
-    }));
+  /** Notices when its time runs out. */
+  async watch(): Promise<void> {
+    const { runtime } = this.context;
+    while (!this.ended.aborted && this.isHeld()) {
+      await runtime.sleep(Math.max(this.remainingMs(runtime.now()), 1), this.ended);
+    }
   }
 
   /** Ms since the acquisition left. */
   heldMs(now: Instant): number {
-    return elapsed(this.since, now);
+    return elapsed(this.grant.since, now);
   }
 
-  /** From here on its end is wanted: nothing is renewed, and nothing that ends is a loss. */
-  startRelease(): void {
-    this.#isReleasing = true;
+  /** Ms until the platform ends the invocation. */
+  beforeDeadline(now: Instant): number {
+    const { deadline } = this.grant;
+    return deadline === undefined ? Infinity : deadline.getTime() - now.wall;
+  }
+
+  stopRenewing(): void {
     this.isRenewing = false;
+    this.#keeper.reschedule();
   }
 
-  /** Looks at the clock: a paused request learns here what its timers had no chance to say. */
-  look(): void {
-    if (this.validity.remaining(this.#runtime.now()) <= 0) {
-      this.lose("its time ran out before a renewal was confirmed");
+  /**
+   * Asks Redis to keep it for at least `times` from now (0 ms: only asks), in up to two sends. Resolves
+   * with when the one left that was answered; whether it is still held, `isHeld` says then.
+   *
+   * @throws DatabaseError when there is no answer
+   */
+  async extend(times: LeaseTimes): Promise<Instant> {
+    for (let sends = 1; ; sends += 1) {
+      const since = this.context.runtime.now();
+      try {
+        await this.#keeper.renew([[this, times]], since);
+        return since;
+      } catch (error) {
+        const isOver = sends === CALLER_SENDS || this.checkLoss() !== undefined;
+        if (isOver || !classifyFailure(error).retriable) throw error;
+      }
     }
   }
 
-  lose(why: string, cause?: unknown): void {
-    if (this.#isReleasing || this.#lost.signal.aborted) return;
-    this.isRenewing = false;
-    const error = new LockLostError(this.key, why, { cause });
-    this.#lost.abort(error);
-    this.#onLost(error);
+  /**
+   * Gives it back; safe to call again, also at the same time.
+   *
+   * @throws LockReleaseUnknownError after two sends without an answer; the background goes on
+   */
+  async release(): Promise<ReleaseVerdict> {
+    this.#release ??= this.#startRelease();
+    return this.#release.verdictWithin(CALLER_SENDS);
   }
+
+  #startRelease(): Release {
+    const { context, longestMs } = this;
+    const { keys, claims, fence } = this.grant;
+    const wasLost = this.checkLoss() !== undefined;
+    // From here on its end is wanted: nothing is renewed, and nothing that ends is a loss.
+    this.#isReleasing = true;
+    this.stopRenewing();
+    const send = (): Promise<ReleaseOutcome> => context.database.release({ claims, fence });
+    const release = new Release(context, { keys, send, longestMs, wasLost });
+    void release.ended.then((verdict) => this.#released(verdict));
+    return release;
+  }
+
+  #released(verdict: ReleaseVerdict | undefined): void {
+    const { runtime, waitUntil, emit } = this.context;
+    if (verdict !== undefined) {
+      const heldMs = this.heldMs(runtime.now());
+      if (isOwnRelease(verdict)) emit({ type: "released", keys: this.grant.keys, heldMs });
+      this.#finish();
+      return;
+    }
+    // Refused for good: the next call may try again, for as long as the lock can last.
+    this.#release = undefined;
+    if (waitUntil === undefined) return;
+    void runtime.sleep(this.longestMs, this.ended).then(() => this.#end.abort());
+  }
+
+  /** Ends it without a release: it is relied on no more, and its lock ends with its TTL. */
+  abandon(why: string): void {
+    this.lose(why);
+    this.stopRenewing();
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#end.abort();
+    this.#keeper.remove(this);
+  }
+}
+
+/** Redis was asked for `ms`, in a request sent no earlier than `since`, and granted it. */
+export interface Proof {
+  readonly since: Instant;
+  readonly ms: number;
+}
+
+/** For how long what was granted can be relied on: clocks run apart, and a timer fires late. */
+export function reliableMs({ since, ms }: Proof, now: Instant): number {
+  return ms - Math.max(20, ms * 0.02) - elapsed(since, now);
+}
+
+function later(old: Proof, fresh: Proof, now: Instant): Proof {
+  return reliableMs(fresh, now) > reliableMs(old, now) ? fresh : old;
 }

@@ -1,51 +1,57 @@
-import { RESEND_PAUSES, backoffDelay } from "../retry.ts";
-import { MIN_GRACE_MS, type Database } from "../database/database.ts";
-import type { ReleaseOutcome, ReleaseRequest } from "../database/operations.ts";
-import { LockReleaseUnknownError, failureOf } from "../errors.ts";
+import { MIN_GRACE_MS, type ReleaseOutcome } from "../database/operations.ts";
+import { LockReleaseUnknownError, classifyFailure } from "../errors.ts";
 import { Events } from "../events.ts";
-import type { LeaseContext } from "./context.ts";
-import { LockStatus } from "../database/lock-status.ts";
+import { RESEND_PAUSES, backoffDelay } from "../retry.ts";
 import { elapsed, surelyElapsed, type Instant } from "../runtime.ts";
+import type { LeaseContext } from "./context.ts";
 
 /**
- * `EXPIRED`: no answer says who ended it, but it has ended. The time has passed after which Redis has
+ * `expired`: no answer says who ended it, but it has ended. The time has passed after which Redis has
  * forgotten the lock; or it is gone, and a release without an answer may have been what removed it.
  */
-export type GiveBackOutcome = ReleaseOutcome | { readonly status: "EXPIRED" };
+export type ReleaseVerdict = ReleaseOutcome | { readonly status: "expired" };
 
-/** What a release needs: of the database nothing but its release. */
-type Context = Pick<LeaseContext, "runtime" | "emit"> & {
-  readonly database: Pick<Database, "release" | "requestTimeout" | "capabilities">;
-};
+/** What is given back, and how. */
+export interface ReleaseOptions {
+  /** The user's names of the keys. */
+  readonly keys: readonly [string, ...string[]];
+  /** Sends the release once; sending it again is harmless. */
+  readonly send: () => Promise<ReleaseOutcome>;
+  /** The longest TTL ever asked for: once it has passed, nothing of the lock is left. */
+  readonly longestMs: number;
+  /** It was lost before: what has expired since was not its own any more, another may have been in. */
+  readonly wasLost: boolean;
+}
+
+/** Whether a release ended what was its own until then (R12). */
+export function isOwnRelease({ status }: ReleaseVerdict): boolean {
+  return status === "released" || status === "expired";
+}
 
 /**
  * A release under way. It goes on, whoever waits for it, until it is confirmed, refused for good,
- * or `longestMs`, the longest TTL ever asked for, has passed. Sending a release again is harmless.
+ * or the lock's time has passed.
  */
-export class GivingBack {
+export class Release {
   /** How it ended; undefined when Redis refused for good. Never rejects. */
-  readonly ended: Promise<GiveBackOutcome | undefined>;
-  /** Every send that was refused, or has no answer that counts. */
+  readonly ended: Promise<ReleaseVerdict | undefined>;
+  /** Every send that was refused, or has no conclusive answer. */
   readonly #failures: Events<unknown> = new Events<unknown>();
-  readonly #keys: readonly [string, ...string[]];
+  readonly #context: LeaseContext;
+  readonly #options: ReleaseOptions;
 
-  /** @param keys the user's names of the claims */
-  constructor(
-    context: Context,
-    keys: readonly [string, ...string[]],
-    request: ReleaseRequest,
-    longestMs: number,
-  ) {
-    this.#keys = keys;
-    this.ended = this.#run(context, request, longestMs);
+  constructor(context: LeaseContext, options: ReleaseOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.ended = this.#run();
   }
 
   /**
-   * Waits for the outcome, but for no more than `maxSends` unanswered sends from now.
+   * Waits for the verdict, but for no more than `maxSends` unanswered sends from now.
    *
    * @throws LockReleaseUnknownError
    */
-  async outcomeWithin(maxSends: number): Promise<GiveBackOutcome> {
+  async verdictWithin(maxSends: number): Promise<ReleaseVerdict> {
     let sends = 0;
     let lastError: unknown;
     let stop = (): void => {};
@@ -56,40 +62,50 @@ export class GivingBack {
         if (sends === maxSends) resolve(undefined);
       });
     });
-    const outcome = await Promise.race([this.ended, gaveUp]).finally(stop);
-    if (outcome === undefined) throw new LockReleaseUnknownError(this.#keys[0], lastError);
-    return outcome;
+    const verdict = await Promise.race([this.ended, gaveUp]).finally(stop);
+    if (verdict === undefined) throw new LockReleaseUnknownError(this.#options.keys[0], lastError);
+    return verdict;
   }
 
-  async #run(
-    { database, runtime, emit }: Context,
-    request: ReleaseRequest,
-    longestMs: number,
-  ): Promise<GiveBackOutcome | undefined> {
+  async #run(): Promise<ReleaseVerdict | undefined> {
+    const { database, runtime } = this.#context;
+    const { send, longestMs } = this.#options;
     const started = runtime.now();
     // A renewal may still be under way, and lengthen the lock for as long as its timeout.
     const forgottenMs = longestMs + database.requestTimeout;
-    const rememberedMs = database.capabilities.tombstones ? MIN_GRACE_MS : 0;
     let unansweredSince: Instant | undefined;
     for (let sends = 1; ; sends += 1) {
       const since = runtime.now();
       try {
-        const outcome = await database.release(request);
-        if (outcome.status === LockStatus.SUCCESS || outcome.isTaken) return outcome;
-        const isRemembered =
-          unansweredSince === undefined || elapsed(unansweredSince, runtime.now()) < rememberedMs;
-        return isRemembered ? outcome : { status: "EXPIRED" };
+        return this.#verdict(await send(), unansweredSince);
       } catch (error) {
-        emit({ type: "releaseFailed", keys: this.#keys, error });
-        this.#failures.emit(error);
-        const { applied, retriable } = failureOf(error);
+        this.#failed(error);
+        const { applied, retriable } = classifyFailure(error);
         if (!retriable) return undefined;
         if (applied === "unknown") unansweredSince ??= since;
       }
       const leftMs = forgottenMs - surelyElapsed(started, runtime.now());
-      if (leftMs <= 0) return { status: "EXPIRED" };
-      const pauseMs = backoffDelay(RESEND_PAUSES, sends - 1, runtime);
-      await runtime.sleep(Math.min(leftMs, pauseMs));
+      if (leftMs <= 0) return this.#expired();
+      await runtime.sleep(Math.min(leftMs, backoffDelay(RESEND_PAUSES, sends - 1, runtime)));
     }
+  }
+
+  /** Not found, it may have been removed by a send without an answer whose tombstone has ended. */
+  #verdict(outcome: ReleaseOutcome, unansweredSince: Instant | undefined): ReleaseVerdict {
+    if (outcome.status === "released" || outcome.isTaken) return outcome;
+    if (unansweredSince === undefined) return outcome;
+    const { database, runtime } = this.#context;
+    const rememberedMs = database.capabilities.tombstones ? MIN_GRACE_MS : 0;
+    const isRemembered = elapsed(unansweredSince, runtime.now()) < rememberedMs;
+    return isRemembered ? outcome : this.#expired();
+  }
+
+  #expired(): ReleaseVerdict {
+    return this.#options.wasLost ? { status: "missing", lockData: null } : { status: "expired" };
+  }
+
+  #failed(error: unknown): void {
+    this.#context.emit({ type: "releaseFailed", keys: this.#options.keys, error });
+    this.#failures.emit(error);
   }
 }

@@ -1,162 +1,182 @@
-import { LockConfigurationError, failureOf } from "../errors.ts";
-import { GivingBack, type GiveBackOutcome } from "./release.ts";
-import { Holding, type HoldingOptions, type Span } from "./lease.ts";
+import { MIN_RENEWAL_GAP_MS } from "../auto-renew.ts";
+import { MIN_TTL_MS } from "../check.ts";
+import type { LeaseTimes, RenewRequest } from "../database/operations.ts";
+import { RESEND_PAUSES, backoffDelay } from "../retry.ts";
+import { bounded, elapsed, type Instant } from "../runtime.ts";
 import type { LeaseContext } from "./context.ts";
-import { Renewals } from "./renewals.ts";
-import { surelyElapsed, type Instant } from "../runtime.ts";
-
-/** Sends a caller of release or extend waits for. */
-export const CALLER_SENDS = 2;
+import { Lease, type LeaseGrant, type LeaseKeeper, type Renewal } from "./lease.ts";
+import { Pledge } from "./pledge.ts";
 
 /**
- * The locks one request holds. It renews them, all in one command, for as long as the platform lets
- * the request live (`waitUntil`), notices their loss, and gives them back.
+ * The leases of one request, as etcd's sessions are of one client: it renews them, all in one command,
+ * for as long as there is one to renew and the platform lets the request live.
  */
-export class Lease {
+export class Session implements LeaseKeeper {
   readonly context: LeaseContext;
-  /** What is held, each with the switch that ends its watch. */
-  readonly #held: Map<Holding, AbortController> = new Map();
-  readonly #givingBack: WeakMap<Holding, GivingBack> = new WeakMap();
-  readonly #renewals: Renewals;
+  readonly #leases = new Set<Lease>();
+  /** Interrupts the wait for the next renewal; undefined while none is needed. */
+  #pause: AbortController | undefined;
+  #lastTick: Instant | undefined;
 
   constructor(context: LeaseContext) {
     this.context = context;
-    this.#renewals = new Renewals(context, () => [...this.#held.keys()]);
   }
 
   /**
-   * Hands `waitUntil` a promise, to be called before the first byte is sent: from here on the
-   * platform lets the request finish its lock's life even when the client hangs up. The returned
-   * function settles it; it never rejects.
+   * Asks the platform to let the request finish what an acquisition begins; to be called before its
+   * first byte is sent. Undefined where there is no `waitUntil`.
    *
    * @throws LockConfigurationError when waitUntil throws, as outside of a request
    */
-  pledge(): () => void {
-    let settle = (): void => {};
-    const { waitUntil } = this.context;
-    if (waitUntil === undefined) return settle;
-    const pledge = new Promise<void>((resolve) => {
-      settle = resolve;
-    });
-    try {
-      waitUntil(pledge);
-    } catch (cause) {
-      throw new LockConfigurationError(
-        "waitUntil",
-        "threw; pass it bound to its context and call it inside a request, e.g. (p) => ctx.waitUntil(p)",
-        cause,
-      );
-    }
-    return settle;
+  pledge(): Pledge | undefined {
+    const { waitUntil, runtime } = this.context;
+    return waitUntil === undefined ? undefined : new Pledge(waitUntil, runtime);
   }
 
-  /** Takes charge of what was acquired, until its release. `settle` ends the pledge made for it. */
-  hold(options: HoldingOptions, settle: () => void): Holding {
-    const { runtime, emit } = this.context;
-    const holding = new Holding(options, runtime, (error) => {
-      emit({ type: "lost", keys: holding.keys, error });
-      this.#renewals.reschedule();
-    });
-    const end = new AbortController();
-    this.#held.set(holding, end);
-    void this.#watch(holding, end.signal).finally(settle);
-    this.#renewals.reschedule();
-    return holding;
+  /** Keeps what was acquired, until its release. */
+  hold(grant: LeaseGrant): Lease {
+    const lease = new Lease(this, grant);
+    this.#leases.add(lease);
+    lease.watched = lease.watch();
+    this.reschedule();
+    return lease;
   }
 
   /** Whether a key is held, and not being given back. */
   holds(key: string): boolean {
-    return [...this.#held.keys()].some((holding) => {
-      return holding.keys.includes(key) && !holding.isReleasing && holding.lost === undefined;
-    });
+    return [...this.#leases].some((lease) => lease.grant.keys.includes(key) && lease.isHeld());
   }
 
-  /** Lets a holding end with its TTL. */
-  stopRenewing(holding: Holding): void {
-    holding.isRenewing = false;
-    this.#renewals.reschedule();
+  remove(lease: Lease): void {
+    this.#leases.delete(lease);
   }
 
-  /**
-   * Gives a holding back; safe to call again, also at the same time. Two sends without an answer
-   * reject with LockReleaseUnknownError, while the background goes on.
-   */
-  async release(holding: Holding): Promise<GiveBackOutcome> {
-    const givingBack = this.#givingBack.get(holding) ?? this.#giveBack(holding);
-    return givingBack.outcomeWithin(CALLER_SENDS);
+  /** Looks again when the next renewal is due. */
+  reschedule(): void {
+    if (this.#pause === undefined) void this.#run();
+    else this.#pause.abort();
   }
 
-  /** Lets go of a holding without a release: it is believed in no more, and ends with its TTL. */
-  abandon(holding: Holding, why: string): void {
-    holding.lose(why);
-    this.#held.get(holding)?.abort();
-    this.#held.delete(holding);
-    this.stopRenewing(holding);
-  }
-
-  /**
-   * Asks Redis to keep a holding for at least `span` from now; up to two sends. Resolves with when
-   * the one left that was answered.
-   */
-  async prolong(holding: Holding, span: Span): Promise<Instant> {
+  /** A chain of pauses and renewals; ends when nothing is to be renewed any more. */
+  async #run(): Promise<void> {
     const { runtime } = this.context;
-    for (let sends = 1; ; sends += 1) {
-      const since = runtime.now();
-      try {
-        await this.#renewals.renew([[holding, span]], since);
-        return since;
-      } catch (error) {
-        const isOver = sends === CALLER_SENDS || holding.lost !== undefined;
-        if (isOver || !failureOf(error).retriable) throw error;
-      }
-    }
-  }
-
-  #giveBack(holding: Holding): GivingBack {
-    const { emit, runtime, waitUntil } = this.context;
-    const { claims, fence, keys } = holding;
-    const wasLost = holding.lost !== undefined;
-    holding.startRelease();
-    this.#renewals.reschedule();
-    const request = { claims, fence };
-    const givingBack = new GivingBack(this.context, keys, request, holding.longestMs);
-    this.#givingBack.set(holding, givingBack);
-    void givingBack.ended.then((outcome) => {
-      // Refused for good: the next call may try again, for as long as the lock can last.
-      if (outcome === undefined) {
-        this.#givingBack.delete(holding);
-        const watch = this.#held.get(holding);
-        if (waitUntil === undefined || watch === undefined) return;
-        void runtime.sleep(holding.longestMs, watch.signal).then(() => watch.abort());
+    for (;;) {
+      const renewing = this.#renewing();
+      if (renewing.length === 0) {
+        this.#pause = undefined;
         return;
       }
-      if (outcome.status === "SUCCESS" || (outcome.status === "EXPIRED" && !wasLost)) {
-        emit({ type: "released", keys, heldMs: holding.heldMs(runtime.now()) });
-      }
-      this.#held.get(holding)?.abort();
-      this.#held.delete(holding);
-    });
-    return givingBack;
+      this.#pause = new AbortController();
+      const { signal } = this.#pause;
+      await runtime.sleep(this.#untilNextTick(renewing), signal);
+      if (!signal.aborted) await this.#tick(signal);
+    }
   }
 
-  /** Ends with the release, or where nobody releases, once nothing of the holding can be left. */
-  async #watch(holding: Holding, end: AbortSignal): Promise<void> {
-    const { runtime, waitUntil } = this.context;
-    while (!end.aborted && !holding.isReleasing && holding.lost === undefined) {
-      const leftMs = holding.validity.remaining(runtime.now());
-      await runtime.sleep(Math.max(leftMs, 1), end);
+  #renewing(): Lease[] {
+    return [...this.#leases].filter((lease) => lease.isRenewing);
+  }
+
+  #untilNextTick(renewing: readonly Lease[]): number {
+    const { runtime } = this.context;
+    const now = runtime.now();
+    const sinceTick = this.#lastTick === undefined ? Infinity : elapsed(this.#lastTick, now);
+    const due = renewing.map(({ sentAt, grant, failures }) => {
+      const retryMs = failures > 0 ? backoffDelay(RESEND_PAUSES, failures - 1, runtime) : Infinity;
+      return Math.min(grant.renewal.intervalMs, retryMs) - elapsed(sentAt, now);
+    });
+    return Math.max(Math.min(...due), MIN_RENEWAL_GAP_MS - sinceTick, 0);
+  }
+
+  /** Renews everything that is renewed, in one command, due already or not. */
+  async #tick(interrupt: AbortSignal): Promise<void> {
+    const { runtime, emit } = this.context;
+    const now = runtime.now();
+    this.#lastTick = now;
+    const renewals = this.#renewalsAt(now);
+    if (renewals.length === 0) return;
+    for (const [lease] of renewals) lease.sentAt = now;
+    const countFailure = (): void => {
+      for (const [lease] of renewals) lease.failures += 1;
+    };
+    const renewal = this.renew(renewals, now).catch((error: unknown) => {
+      countFailure();
+      const keys = renewals.flatMap(([lease]) => lease.grant.keys);
+      emit({ type: "renewalFailed", keys, error });
+      this.reschedule();
+    });
+    // A renewal that hangs is overtaken by the next; its answer still counts, from when it left.
+    const patienceMs = Math.min(...renewals.map(([{ grant }]) => grant.renewal.intervalMs));
+    const sent = await bounded(runtime, renewal, patienceMs, interrupt);
+    if (sent.ended === "late") countFailure();
+  }
+
+  /** What to ask for each lease that is to be renewed still. */
+  #renewalsAt(now: Instant): readonly Renewal[] {
+    const renewals: Renewal[] = [];
+    for (const lease of this.#renewing()) {
+      const times = renewTimes(lease, now);
+      if (times === undefined) {
+        lease.isRenewing = false;
+      } else if (lease.heldMs(now) >= lease.grant.renewal.maxHoldMs) {
+        lease.isRenewing = false;
+        this.context.emit({ type: "maxHold", keys: lease.grant.keys });
+      } else {
+        renewals.push([lease, times]);
+      }
     }
-    if (waitUntil === undefined) return;
-    // The request may still be at work, and its `finally` is to run although the client has left.
-    const { maxHoldMs } = holding.renewal;
-    const heldMs = surelyElapsed(holding.since, runtime.now());
-    const lifeMs = (Number.isFinite(maxHoldMs) ? maxHoldMs : heldMs) + holding.longestMs;
-    while (!end.aborted) {
-      const leftMs = lifeMs - surelyElapsed(holding.since, runtime.now());
-      const isGivingBack = this.#givingBack.has(holding);
-      if (leftMs <= 0 && !isGivingBack) return;
-      // A release under way ends the watch, also when it was refused for good and the lock is over.
-      await runtime.sleep(Math.max(leftMs, isGivingBack ? holding.longestMs : 1), end);
+    return renewals;
+  }
+
+  /**
+   * Notes what the answer proves of each lease, or that it is lost. With both times 0 it only asks.
+   *
+   * @throws DatabaseError when there is no answer
+   */
+  async renew(renewals: readonly Renewal[], since: Instant): Promise<void> {
+    const { database, runtime, emit } = this.context;
+    const requests = renewals.map(([lease, times]) => renewRequests(lease, times, since));
+    const outcomes = await database.renew(requests.flat());
+    let next = 0;
+    for (const [lease, times] of renewals) {
+      const { keys, claims } = lease.grant;
+      const own = outcomes.slice(next, (next += claims.length));
+      // What ends or has ended is not renewed any more, whatever Redis says.
+      if (!lease.isHeld()) continue;
+      if (own.length < claims.length || own.includes("lost")) {
+        lease.lose("Redis no longer has it under this token and fence");
+        continue;
+      }
+      const now = runtime.now();
+      lease.confirm(times, since, now);
+      if (times.ttlMs === 0 && times.livenessMs === 0) continue;
+      lease.failures = 0;
+      emit({ type: "renewed", keys, expiresAt: lease.expiresAt(now) });
     }
   }
+}
+
+/** What a renewal leaving now asks for; undefined when the deadline leaves nothing to ask for. */
+function renewTimes(lease: Lease, now: Instant): LeaseTimes | undefined {
+  const { times, renewal } = lease.grant;
+  const left = lease.beforeDeadline(now);
+  if (left < MIN_TTL_MS) return undefined;
+  // 0 leaves the lock's own expiry to heartbeats.
+  const ttlMs = renewal.onlyLiveness ? 0 : times.ttlMs;
+  return { ttlMs: Math.min(ttlMs, left), livenessMs: Math.min(times.livenessMs, left) };
+}
+
+/** The claims of a lease as they are to be stored when `times` are asked for. */
+function renewRequests(lease: Lease, times: LeaseTimes, now: Instant): readonly RenewRequest[] {
+  const { claims } = lease.grant;
+  lease.longestMs = Math.max(lease.longestMs, times.ttlMs, times.livenessMs);
+  const extendedAt = new Date(now.wall).toISOString();
+  // Where the record tells how long its liveness lasts, that grows with it.
+  const isTold = claims[0].lockData.livenessMs !== undefined;
+  const liveness = isTold ? { livenessMs: lease.longestMs } : {};
+  return claims.map(({ key, lockData }) => ({
+    key,
+    lockData: { ...lockData, extendedAt, ...liveness },
+    ...times,
+  }));
 }

@@ -1,29 +1,41 @@
-import { AcquireCall, type Acquired } from "../lease/acquire.ts";
-import { MAX_MS } from "../check.ts";
 import { Database, isDatabase } from "../database/database.ts";
-import { LockConfigurationError, MutexError } from "../errors.ts";
-import { Events } from "../events.ts";
-import { GivingBack } from "../lease/release.ts";
-import type { Heartbeater } from "./heartbeater.ts";
-import { extendOf, heartbeaterOf } from "./job-lock.ts";
-import { checkKey } from "../key.ts";
-import { CALLER_SENDS, Lease } from "../lease/session.ts";
-import type { LockData } from "../database/operations.ts";
-import type { LockEvent } from "../lock-events.ts";
-import { checkServiceOptions, type Settings } from "../lock-options.ts";
+import type { LockData } from "../database/lock-record.ts";
 import { LockStatus } from "../database/lock-status.ts";
-import { Lock, concludeWork } from "../lock.ts";
-import { lockerErrorOf, type LockerError } from "./errors.ts";
-import { checkLockerOptions, wishOf, type LockerOptions, type LockerSettings } from "./options.ts";
+import { LockConfigurationError } from "../errors.ts";
+import { Events } from "../events.ts";
+import { checkKey } from "../key.ts";
+import { Acquire } from "../lease/acquire.ts";
+import { CALLER_SENDS, type Lease } from "../lease/lease.ts";
+import { Release } from "../lease/release.ts";
+import { Session } from "../lease/session.ts";
+import type { LockEvent } from "../lock-events.ts";
+import { Lock, runUnder } from "../lock.ts";
+import { MAX_MS, elapsed } from "../runtime.ts";
+import { MutexError, toLockerError, type LockerError } from "./errors.ts";
+import type { Heartbeater } from "./heartbeater.ts";
+import { createExtend, createHeartbeater } from "./job-lock.ts";
+import {
+  resolveLockerOptions,
+  toTerms,
+  type LockerOptions,
+  type LockerSettings,
+} from "./options.ts";
 import {
   UNREADABLE,
-  releaseOutcome,
+  toReleaseOutcome,
   type LockerAcquireOutcome,
   type LockerReleaseOutcome,
   type LockerRunOutcome,
 } from "./outcomes.ts";
-import { ownerRelease, readOwnerHashStatus, type OwnerHashOutcome } from "./owner-hash.ts";
-import { elapsed } from "../runtime.ts";
+import { createOwnerRelease, readOwnerHashStatus, type OwnerHashOutcome } from "./owner-hash.ts";
+
+interface Acquired {
+  readonly status: "acquired";
+  readonly lease: Lease;
+  readonly database: Database;
+}
+
+type Refused = LockerAcquireOutcome & { readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK };
 
 /**
  * The status-level API of distributed-locker: one job at a time in the whole fleet. Two clocks run
@@ -39,30 +51,34 @@ import { elapsed } from "../runtime.ts";
 export class Locker {
   /** What went wrong in the background: a report, a release; and locks that were lost. */
   readonly errors: Events<LockerError> = new Events<LockerError>();
-  readonly #options: LockerSettings;
+  readonly #settings: LockerSettings;
   /** What this instance holds, by owner hash. */
-  readonly #held: Map<string, Acquired> = new Map();
-  #settings: Settings | undefined;
+  readonly #held: Map<string, Lease> = new Map();
+  /** Undefined until its module is loaded. */
+  #database: Database | undefined;
   #loading: Promise<Database> | undefined;
   #isTerminated = false;
 
   /** @throws LockConfigurationError naming the option */
   constructor(options: LockerOptions) {
-    this.#options = checkLockerOptions(options);
-    if (isDatabase(this.#options.database)) this.#use(this.#options.database);
+    this.#settings = resolveLockerOptions(options);
+    const { database } = this.#settings;
+    if (isDatabase(database)) this.#database = database;
   }
 
   /**
    * Takes a lock if it is free, or if its holder is dead. What it resolves with extends it; better
    * use `acquireAndRun`, which does so by itself.
    *
-   * @throws LockAcquisitionError when there is no answer that counts
+   * @throws LockAcquisitionError when there is no conclusive answer
    */
   async acquire(key: string, trace?: string): Promise<LockerAcquireOutcome> {
     const outcome = await this.#acquire(key, trace);
     if (outcome.status !== "acquired") return outcome;
-    const [{ lockData }] = outcome.holding.claims;
-    return { status: LockStatus.SUCCESS, lockData, extend: extendOf(outcome, this.#options) };
+    const { lease, database } = outcome;
+    const [{ lockData }] = lease.grant.claims;
+    const extend = createExtend(lease, database, this.#settings);
+    return { status: LockStatus.SUCCESS, lockData, extend };
   }
 
   /**
@@ -70,7 +86,7 @@ export class Locker {
    * lock now and then, and throws once the lock is lost.
    *
    * @throws LockLostError with `result` when another may have been in
-   * @throws LockAcquisitionError when there is no answer that counts
+   * @throws LockAcquisitionError when there is no conclusive answer
    */
   async acquireAndRun<T>(
     key: string,
@@ -85,21 +101,18 @@ export class Locker {
     }
     const outcome = await this.#acquire(key, trace);
     if (outcome.status !== "acquired") return outcome;
-    const { holding, lease, ttlMs } = outcome;
-    const { runtime } = this.#options;
-    const { emit } = lease.context;
-    const lock = new Lock(holding, { lease, runtime, maxTtl: MAX_MS, emit, ttl: ttlMs, trace });
-    let result: T;
-    try {
-      const onError = (error: unknown): void => this.errors.emit({ type: "locker", error });
-      result = await func(heartbeaterOf(outcome, this.#options, onError), holding.token);
-    } catch (error) {
-      await lock[Symbol.asyncDispose]();
-      throw error;
-    } finally {
-      this.#held.delete(holding.token);
-    }
-    return { status: LockStatus.SUCCESS, result: await concludeWork(lock, result) };
+    const { lease } = outcome;
+    const onError = (error: unknown): void => this.errors.emit({ type: "locker", error });
+    const heartbeater = createHeartbeater(lease, this.#settings, onError);
+    const work = async (): Promise<T> => {
+      try {
+        return await func(heartbeater, lease.token);
+      } finally {
+        this.#held.delete(lease.token);
+      }
+    };
+    const result = await runUnder(new Lock(lease, MAX_MS), work);
+    return { status: LockStatus.SUCCESS, result };
   }
 
   /**
@@ -114,7 +127,7 @@ export class Locker {
     recheckDelay: () => Promise<unknown>,
     trace?: string,
   ): Promise<T> {
-    const { runtime } = this.#options;
+    const { runtime } = this.#settings;
     const started = runtime.now();
     for (;;) {
       const outcome = await this.acquireAndRun(key, func, trace);
@@ -131,83 +144,76 @@ export class Locker {
    *   the lock's TTL has passed
    */
   async release(key: string, lockData: LockData): Promise<LockerReleaseOutcome> {
-    const acquired = this.#held.get(lockData.ownerHash);
-    if (acquired?.holding.key !== key) return this.#releaseOf(checkKey(key), lockData);
-    const outcome = await acquired.lease.release(acquired.holding);
+    const lease = this.#held.get(lockData.ownerHash);
+    if (lease?.key !== key) return this.#releaseOf(checkKey(key), lockData);
+    const verdict = await lease.release();
     this.#held.delete(lockData.ownerHash);
-    return releaseOutcome(outcome);
+    return toReleaseOutcome(verdict);
   }
 
   /** The record of a lock whose holder is alive. A moment later it may be otherwise. */
   async readLockData(key: string): Promise<LockData | "maybe_unlocked"> {
-    const { database } = await this.#ready();
+    const database = await this.#load();
     const seen = await database.inspect(checkKey(key));
     return seen?.alive ? (seen.lockData ?? UNREADABLE) : "maybe_unlocked";
   }
 
-  /** Whether the very holder with this owner hash is at work. For people: a moment later it may be otherwise. */
+  /** Whether the very holder with this owner hash is at work. Informational: a moment later it may be otherwise. */
   async readOwnerHashStatus(ownerHash: string): Promise<OwnerHashOutcome> {
-    const { database } = await this.#ready();
-    return readOwnerHashStatus(database, ownerHash);
+    return readOwnerHashStatus(await this.#load(), ownerHash);
   }
 
   /** Ends this instance: what it still holds is reported alive no more, and free to take soon. */
   async terminate(): Promise<void> {
     this.#isTerminated = true;
-    for (const { holding, lease } of this.#held.values()) {
-      lease.abandon(holding, "its Locker was terminated");
-    }
+    for (const lease of this.#held.values()) lease.abandon("its Locker was terminated");
     this.#held.clear();
   }
 
-  async #acquire(
-    key: string,
-    trace: string | undefined,
-  ): Promise<Acquired | (LockerAcquireOutcome & { status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK })> {
-    const wish = wishOf(this.#options, trace);
+  async #acquire(key: string, trace: string | undefined): Promise<Acquired | Refused> {
+    const terms = toTerms(this.#settings, trace);
     checkKey(key);
     this.#assertUsable();
     // No await where there is nothing to wait for: waitUntil is called inside the request's turn.
-    const settings = this.#settings ?? (await this.#ready());
-    const lease = this.#newLease(settings);
-    const outcome = await new AcquireCall(settings, lease, [key], wish).run();
+    const database = this.#database ?? (await this.#load());
+    const outcome = await new Acquire(this.#openSession(database), [key], terms).run();
     if (outcome.status === "held") {
-      const { lockData } = outcome;
-      return { status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK, lockData: lockData ?? UNREADABLE };
+      const lockData = outcome.lockData ?? UNREADABLE;
+      return { status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK, lockData };
     }
+    const { lease } = outcome;
     if (this.#isTerminated) {
       // The end came while it was on its way: whoever is next need not wait for it.
-      lease.release(outcome.holding).catch(() => undefined);
+      lease.release().catch(() => undefined);
       this.#assertUsable();
     }
-    this.#held.set(outcome.holding.token, outcome);
-    return outcome;
+    this.#held.set(lease.token, lease);
+    return { status: "acquired", lease, database };
   }
 
   /** Releases what another instance acquired: by its owner hash, and nothing of its process. */
   async #releaseOf(key: string, lockData: LockData): Promise<LockerReleaseOutcome> {
     this.#assertUsable();
-    const lease = this.#newLease(this.#settings ?? (await this.#ready()));
-    const { database, ...context } = lease.context;
-    const { requestTimeout, capabilities } = database;
-    const release = ownerRelease(database, key, lockData.ownerHash);
-    const settle = lease.pledge();
-    const givingBack = new GivingBack(
-      { ...context, database: { requestTimeout, capabilities, release } },
-      [key],
-      { claims: [{ key, lockData }], fence: undefined },
-      this.#options.lockTtlMs,
-    );
-    void givingBack.ended.then(settle);
-    return releaseOutcome(await givingBack.outcomeWithin(CALLER_SENDS));
+    const database = this.#database ?? (await this.#load());
+    const session = this.#openSession(database);
+    const pledge = session.pledge();
+    const release = new Release(session.context, {
+      keys: [key],
+      send: createOwnerRelease(database, key, lockData.ownerHash),
+      longestMs: this.#settings.lockTtlMs,
+      wasLost: false,
+    });
+    void pledge?.settleAfter([release.ended]);
+    return toReleaseOutcome(await release.verdictWithin(CALLER_SENDS));
   }
 
-  #newLease({ database, runtime, waitUntil, keyPrefix }: Settings): Lease {
+  #openSession(database: Database): Session {
+    const { runtime, waitUntil } = this.#settings;
     const emit = (event: LockEvent): void => {
-      const error = lockerErrorOf(event);
+      const error = toLockerError(event);
       if (error !== undefined) this.errors.emit(error);
     };
-    return new Lease({ database, runtime, waitUntil, keyPrefix, emit });
+    return new Session({ database, runtime, waitUntil, keyPrefix: "", emit });
   }
 
   #assertUsable(): void {
@@ -216,26 +222,19 @@ export class Locker {
     }
   }
 
-  async #ready(): Promise<Settings> {
+  async #load(): Promise<Database> {
     this.#assertUsable();
-    if (this.#settings !== undefined) return this.#settings;
-    const { database } = this.#options;
+    const { database } = this.#settings;
+    if (this.#database !== undefined) return this.#database;
     this.#loading ??= isDatabase(database) ? Promise.resolve(database) : Database.load(database);
     try {
-      const loaded = await this.#loading;
+      this.#database = await this.#loading;
       this.#assertUsable();
-      return this.#settings ?? this.#use(loaded);
+      return this.#database;
     } catch (error) {
       // The next use tries again.
       this.#loading = undefined;
       throw error;
     }
-  }
-
-  #use(database: Database): Settings {
-    const { runtime, waitUntil, lockTtlMs } = this.#options;
-    const ttls = { maxTtl: MAX_MS, defaultTtl: lockTtlMs };
-    this.#settings = checkServiceOptions({ database, runtime, waitUntil, ...ttls });
-    return this.#settings;
   }
 }

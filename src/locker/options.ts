@@ -1,11 +1,11 @@
 import { MIN_RENEWAL_GAP_MS } from "../auto-renew.ts";
-import { DEFAULT_RETRY } from "../retry.ts";
 import { checkInteger, checkType, show } from "../check.ts";
-import { isDatabase, type Database, type DatabaseModule } from "../database/database.ts";
+import type { DatabaseModule } from "../database/database-module.ts";
+import { isDatabase, type Database } from "../database/database.ts";
 import { LockConfigurationError } from "../errors.ts";
 import { checkTrace } from "../key.ts";
-import type { Wish } from "../lock-options.ts";
-
+import type { LeaseTerms } from "../lease/terms.ts";
+import { DEFAULT_RETRY } from "../retry.ts";
 import { systemRuntime, type Runtime } from "../runtime.ts";
 
 /** Options of a Locker; times in ms. */
@@ -41,16 +41,11 @@ export interface LockerSettings {
 }
 
 /** @throws LockConfigurationError naming the option */
-export function checkLockerOptions(options: LockerOptions): LockerSettings {
+export function resolveLockerOptions(options: LockerOptions): LockerSettings {
   checkType("options", options, "object");
   const { database, waitUntil, reportWriteMs = 2_000, reportTtlMs = 10_000 } = options;
   const { lockRecheckMs = 5_000, lockTtlMs = 300_000 } = options;
-  if (!isDatabase(database) && typeof database?.moduleName !== "string") {
-    throw new LockConfigurationError(
-      "database",
-      `must be a Database or { moduleName, exportName }, but is ${show(database)}`,
-    );
-  }
+  checkSource(database);
   if (waitUntil !== undefined) checkType("waitUntil", waitUntil, "function");
   checkInteger("reportWriteMs", reportWriteMs, MIN_RENEWAL_GAP_MS);
   checkInteger("lockTtlMs", lockTtlMs, reportWriteMs * 2);
@@ -68,13 +63,21 @@ export function checkLockerOptions(options: LockerOptions): LockerSettings {
   };
 }
 
+function checkSource(database: LockerOptions["database"]): void {
+  if (isDatabase(database) || typeof database?.moduleName === "string") return;
+  throw new LockConfigurationError(
+    "database",
+    `must be a Database or { moduleName, exportName }, but is ${show(database)}`,
+  );
+}
+
 /** What a Locker asks for: one attempt, a long TTL, and a short liveness that alone is renewed. */
-export function wishOf(
+export function toTerms(
   { lockTtlMs, reportTtlMs, reportWriteMs }: LockerSettings,
   trace: string | undefined,
-): Wish {
+): LeaseTerms {
   return {
-    ttl: lockTtlMs,
+    ttlMs: lockTtlMs,
     livenessMs: reportTtlMs,
     waitTimeout: 0,
     retry: { ...DEFAULT_RETRY, maxRetries: 0 },
@@ -85,6 +88,7 @@ export function wishOf(
       maxHoldMs: Infinity,
     },
     trace: trace === undefined ? undefined : checkTrace(trace) || undefined,
+    deadline: undefined,
     signals: [],
   };
 }

@@ -1,6 +1,7 @@
-import type { GiveBackOutcome } from "../lease/release.ts";
-import type { LockData, UpdateOutcome } from "../database/operations.ts";
+import type { LockData } from "../database/lock-record.ts";
 import { LockStatus } from "../database/lock-status.ts";
+import type { UpdateOutcome } from "../database/primitives.ts";
+import type { ReleaseVerdict } from "../lease/release.ts";
 
 /** Extends a lock and tells whether it is still held. */
 export type Extend = () => Promise<UpdateOutcome>;
@@ -38,15 +39,18 @@ export const UNREADABLE: LockData = {
   extendedAt: "",
 };
 
-/** `EXPIRED` is what it looks like in Redis: no key. */
-export function releaseOutcome(outcome: GiveBackOutcome): LockerReleaseOutcome {
-  switch (outcome.status) {
-    case LockStatus.SUCCESS:
-      return outcome;
-    case LockStatus.SOMEONE_ELSE_HOLDS_LOCK:
-      return { status: outcome.status, lockData: outcome.lockData ?? UNREADABLE };
-    case LockStatus.NO_KEY:
-    case "EXPIRED":
+/** The verdict in the words of distributed-locker. `expired` is what it looks like in Redis: no key. */
+export function toReleaseOutcome(verdict: ReleaseVerdict): LockerReleaseOutcome {
+  switch (verdict.status) {
+    case "released":
+      return { status: LockStatus.SUCCESS, lockData: null };
+    case "held":
+      return {
+        status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK,
+        lockData: verdict.lockData ?? UNREADABLE,
+      };
+    case "missing":
+    case "expired":
       return { status: LockStatus.NO_KEY, lockData: null };
   }
 }

@@ -1,6 +1,7 @@
-import type { Database } from "../database/database.ts";
-import type { LockData, ReleaseOutcome } from "../database/operations.ts";
-import { LockStatus, OwnerHashStatus } from "../database/lock-status.ts";
+import type { LockData } from "../database/lock-record.ts";
+import { OwnerHashStatus } from "../database/lock-status.ts";
+import type { LockOperations, ReleaseOutcome } from "../database/operations.ts";
+import type { LockPrimitives } from "../database/primitives.ts";
 
 export type OwnerHashOutcome =
   | {
@@ -20,14 +21,13 @@ export type OwnerHashOutcome =
 
 /** Whether the very holder with this owner hash is at work. */
 export async function readOwnerHashStatus(
-  database: Pick<Database, "readLockData" | "readProcessData">,
+  database: Pick<LockPrimitives, "readLockData" | "readProcessData">,
   ownerHash: string,
 ): Promise<OwnerHashOutcome> {
-  const parsed = parseOwnerHash(ownerHash);
-  if (parsed === null) {
+  const key = parseKey(ownerHash);
+  if (key === undefined) {
     return { status: OwnerHashStatus.MALFORMED_OWNER_HASH, lockData: null, key: null };
   }
-  const { key } = parsed;
   const lockData = await database.readLockData(key);
   if (lockData === null) return { status: OwnerHashStatus.NO_KEY, lockData, key };
   const isAlive = (await database.readProcessData(lockData.processHash)) !== null;
@@ -42,8 +42,8 @@ export async function readOwnerHashStatus(
  * function returned can be called until it has an answer: a deletion of its own whose answer was lost is
  * a success, and one by somebody before it is not.
  */
-export function ownerRelease(
-  database: Pick<Database, "forceDelete" | "inspect">,
+export function createOwnerRelease(
+  database: Pick<LockOperations, "forceDelete" | "inspect">,
   key: string,
   ownerHash: string,
 ): () => Promise<ReleaseOutcome> {
@@ -53,21 +53,15 @@ export function ownerRelease(
     const isOwn = found?.lockData?.ownerHash === ownerHash;
     wasSeen ||= isOwn;
     if (wasSeen && (await database.forceDelete(key, ownerHash))) {
-      return { status: LockStatus.SUCCESS, lockData: null };
+      return { status: "released", lockData: null };
     }
     return found === null || isOwn
-      ? { status: LockStatus.NO_KEY, lockData: null }
-      : { status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK, lockData: found.lockData };
+      ? { status: "missing", lockData: null }
+      : { status: "held", lockData: found.lockData };
   };
 }
 
-/** The key and process in an owner hash, ours or distributed-locker's; null when it is none. */
-function parseOwnerHash(ownerHash: string): { key: string; processHash: string } | null {
-  const [, key, processHash] = /^(.+)@([^/@]+\/\d+\.\d+)\.\d+(?:#.*)?$/s.exec(ownerHash) ?? [];
-  return key === undefined || processHash === undefined ? null : { key, processHash };
-}
-
-/** Names one holder of one key, in the format of distributed-locker: `key@process.seq#trace`. */
-export function formatOwnerHash(key: string, processHash: string, trace?: string): string {
-  return `${key}@${processHash}.0${trace === undefined ? "" : `#${trace}`}`;
+/** The key in an owner hash, ours or distributed-locker's; undefined when it is none. */
+function parseKey(ownerHash: string): string | undefined {
+  return /^(.+)@[^/@]+\/\d+\.\d+\.\d+(?:#.*)?$/s.exec(ownerHash)?.[1];
 }

@@ -6,7 +6,7 @@ import type { LockEvent } from "../lock-events.ts";
 import type { LockOptions } from "../lock-options.ts";
 import type { LockInfo, LockService } from "../lock-service.ts";
 import type { Lock } from "../lock.ts";
-import { linkSignals } from "../timeout.ts";
+import { linkSignals } from "../runtime.ts";
 import type { ILockService } from "./injection.ts";
 
 type Keys = string | readonly string[];

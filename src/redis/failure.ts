@@ -27,7 +27,7 @@ const CREDENTIALS = /Bearer [^"]*|\/\/[^/@\s]*@/g;
  * is certain not to have been applied; everything else is unknown. The client puts the whole
  * command into its messages, keys and owner hashes included: none of it is kept.
  */
-export function databaseFailure(operation: string, thrown: unknown): DatabaseError {
+export function toDatabaseError(operation: string, thrown: unknown): DatabaseError {
   const message = serverWords(thrown);
   const retriable = PASSING.test(message);
   const applied = retriable || REFUSED.test(message) ? "no" : "unknown";

@@ -1,25 +1,54 @@
-import type { Capabilities } from "../database/database.ts";
+import { checkInteger, checkType, show } from "../check.ts";
+import { Database, type DatabaseOptions } from "../database/database.ts";
 import {
   canOutliveHolder,
+  createProcessData,
+  decodeLockData,
+  decodeProcessData,
+  firstFence,
+  type LockData,
+  type ProcessData,
+} from "../database/lock-record.ts";
+import {
+  MIN_GRACE_MS,
   type AcquireOutcome,
   type AcquireRequest,
-  type Claim,
+  type Capabilities,
   type Inspection,
   type ReleaseOutcome,
   type ReleaseRequest,
   type RenewOutcome,
   type RenewRequest,
 } from "../database/operations.ts";
-import { LockConfigurationError } from "../errors.ts";
-import { LockStatus } from "../database/lock-status.ts";
-import { unreadableReply } from "./failure.ts";
-import { RedisPrimitives, decodeDelete } from "./redis-primitives.ts";
-import { decodeInteger, decodeLockData } from "../database/lock-record.ts";
-import { decodeRemaining } from "./reply.ts";
-import * as scripts from "./scripts.ts";
+import type { CreateOutcome, DeleteOutcome, UpdateOutcome } from "../database/primitives.ts";
+import { LockConfigurationError, classifyFailure, noAnswerWithin } from "../errors.ts";
+import { bounded } from "../runtime.ts";
+import type { RedisClient } from "./client.ts";
+import type { Command, Names, Reply } from "./command.ts";
+import { toDatabaseError, unreadableReply } from "./failure.ts";
+import { acquireCommand } from "./lua/acquire.ts";
+import { forceDeleteCommand } from "./lua/force-delete.ts";
+import { inspectCommand } from "./lua/inspect.ts";
+import { readCommand } from "./lua/read.ts";
+import { releaseCommand } from "./lua/release.ts";
+import { renewCommand } from "./lua/renew.ts";
+import { saveProcessCommand } from "./lua/save-process.ts";
+import { tryCreateCommand } from "./lua/try-create.ts";
+import { tryDeleteCommand } from "./lua/try-delete.ts";
+import { tryUpdateCommand } from "./lua/try-update.ts";
 
-/** The largest first fence: room for 2⁵² acquisitions before doubles round. */
-const MAX_FIRST_FENCE = 2 ** 52;
+/** Options of {@link RedisDatabase}; times in ms. */
+export interface RedisDatabaseOptions extends DatabaseOptions {
+  /** Goes in front of every key, e.g. `"shop:"`; on Redis Cluster a hash tag, `"{shop}"`. @default "" */
+  readonly prefix?: string | undefined;
+  /**
+   * Asks Upstash to lock only the script's keys, not the whole database, while it runs. Stock Redis
+   * refuses scripts marked so. @default false
+   */
+  readonly keyLocking?: boolean | undefined;
+  /** How long a request may be late in the network and do no harm: 10,000 or more. @default 30_000 */
+  readonly graceMs?: number | undefined;
+}
 
 /**
  * Locks in Redis, over any client with an `eval`: `@upstash/redis`, `@vercel/kv`. Every operation
@@ -28,177 +57,151 @@ const MAX_FIRST_FENCE = 2 ** 52;
  * @throws LockConfigurationError naming the option
  * @example const database = new RedisDatabase(Redis.fromEnv(), { prefix: "shop:" });
  */
-export class RedisDatabase extends RedisPrimitives {
+export class RedisDatabase extends Database {
+  readonly #redis: RedisClient;
+  readonly #names: Names;
+  readonly #shebang: string;
+  readonly #graceMs: number;
+  /** Of all replies: a counter that was lost starts above it (R6). */
   #highestFence = 0;
+
+  constructor(redis: RedisClient, options: RedisDatabaseOptions = {}) {
+    super(options);
+    const { prefix = "", keyLocking = false, graceMs = 30_000 } = options;
+    if (typeof redis?.eval !== "function") {
+      throw new LockConfigurationError(
+        "redis",
+        `must be a client with an eval method, such as Redis of @upstash/redis, but is ${show(redis)}`,
+      );
+    }
+    checkType("prefix", prefix, "string");
+    checkType("keyLocking", keyLocking, "boolean");
+    this.#redis = redis;
+    this.#names = {
+      fence: `${prefix}fence`,
+      lock: `${prefix}lock:`,
+      process: `${prefix}proc:`,
+      tombstone: `${prefix}gone:`,
+    };
+    this.#shebang = keyLocking ? "#!lua flags=allow-key-locking\n" : "";
+    this.#graceMs = checkInteger("graceMs", graceMs, MIN_GRACE_MS);
+  }
 
   override get capabilities(): Capabilities {
     return { fences: true, remainingMs: true, severalKeys: true, tombstones: true };
   }
 
   override async acquire(request: AcquireRequest): Promise<AcquireOutcome> {
-    const { claims, suspects } = request;
-    const [first] = claims;
-    if (first === undefined) throw new LockConfigurationError("claims", "the list is empty");
-    const keys = [
-      this.fenceKey(),
-      this.procKey(first.lockData.processHash),
-      ...claims.flatMap((claim) => this.#lockAndGone(claim)),
-      ...suspects.flatMap((suspect) => [
-        this.procKey(suspect.processHash),
-        this.goneKey(suspect.ownerHash),
-      ]),
-    ];
-    const { status, rest } = await this.run("acquire", scripts.ACQUIRE, keys, [
-      String(claims.length),
-      String(request.ttlMs),
-      String(request.livenessMs),
-      String(this.graceMs),
-      this.#firstFence(),
-      JSON.stringify(this.createProcessData()),
-      // The script closes the record behind the fence it draws.
-      ...claims.flatMap(({ lockData }) => [
-        lockData.ownerHash,
-        JSON.stringify(lockData).slice(0, -1),
-      ]),
-      ...suspects.flatMap((suspect) => [
-        String(claims.findIndex((claim) => claim.key === suspect.key) + 1),
-        suspect.ownerHash,
-        suspect.processHash,
-      ]),
-    ]);
-    const [fenceText, claimNumber, record, pttl] = rest;
-    const key = claims[(decodeInteger(claimNumber) ?? 0) - 1]?.key;
-    switch (status) {
-      case "GONE":
-      case "LOST":
-        return { status };
-      case LockStatus.SUCCESS: {
-        const fence = decodeInteger(fenceText);
-        if (fence === undefined) throw unreadableReply("acquire");
-        this.#seen(fence);
-        return { status, fence, takenOver: key };
-      }
-      case LockStatus.SOMEONE_ELSE_HOLDS_LOCK: {
-        const remainingMs = decodeRemaining(pttl);
-        if (key === undefined || remainingMs === undefined) throw unreadableReply("acquire");
-        const lockData = decodeLockData(record);
-        this.#seen(lockData?.fence ?? 0);
-        return { status, key, lockData, remainingMs };
-      }
-      default:
-        throw unreadableReply("acquire");
-    }
+    const now = this.runtime.now();
+    const settings = {
+      graceMs: this.#graceMs,
+      firstFence: firstFence(now, this.#highestFence),
+      processData: JSON.stringify(createProcessData(now)),
+    };
+    const outcome = await this.#run(acquireCommand(this.#names, request, settings));
+    const fence = outcome.status === "held" ? outcome.lockData?.fence : undefined;
+    const seen = outcome.status === "granted" ? outcome.fence : fence;
+    this.#highestFence = Math.max(this.#highestFence, seen ?? 0);
+    return outcome;
   }
 
   override async renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
-    const { rest } = await this.run(
-      "renew",
-      scripts.RENEW,
-      requests.flatMap(({ key, lockData }) => [
-        this.lockKey(key),
-        this.procKey(lockData.processHash),
-      ]),
-      [
-        JSON.stringify(this.createProcessData()),
-        ...requests.flatMap(({ lockData, ttlMs, livenessMs }) => [
-          lockData.ownerHash,
-          String(lockData.fence ?? ""),
-          String(ttlMs),
-          String(livenessMs),
-          JSON.stringify(lockData),
-        ]),
-      ],
-    );
-    const outcomes: unknown = rest[0];
-    if (!Array.isArray(outcomes) || outcomes.length !== requests.length) {
-      throw unreadableReply("renew");
-    }
-    return outcomes.map((outcome: unknown): RenewOutcome => {
-      if (outcome === LockStatus.SUCCESS || outcome === "LOST") return outcome;
-      throw unreadableReply("renew");
-    });
+    const processData = JSON.stringify(this.createProcessData());
+    return this.#run(renewCommand(this.#names, requests, processData));
   }
 
-  override async release({ claims, fence }: ReleaseRequest): Promise<ReleaseOutcome> {
-    const [first] = claims;
-    if (first === undefined) throw new LockConfigurationError("claims", "the list is empty");
-    const { status, rest } = await this.run(
-      "release",
-      scripts.RELEASE,
-      [
-        this.procKey(first.lockData.processHash),
-        ...claims.flatMap((claim) => this.#lockAndGone(claim)),
-      ],
-      [
-        String(this.graceMs),
-        String(fence ?? ""),
-        ...claims.map(({ lockData }) => lockData.ownerHash),
-      ],
-    );
-    const outcome = decodeDelete("release", status, rest[0]);
-    const isTaken = outcome.status !== LockStatus.SUCCESS && decodeInteger(rest[1]) === 1;
-    return isTaken ? { ...outcome, isTaken } : outcome;
+  override async release(request: ReleaseRequest): Promise<ReleaseOutcome> {
+    return this.#run(releaseCommand(this.#names, request, this.#graceMs));
   }
 
   override async inspect(key: string): Promise<Inspection | null> {
-    const seen = await this.#inspect(key);
+    const seen = await this.#run(inspectCommand(this.#names, key));
     if (seen === null) return null;
     const { lockData, remainingMs } = seen;
-    if (lockData === null || !canOutliveHolder(lockData, remainingMs)) return seen;
+    const unsuspected = { lockData, remainingMs, alive: true };
+    if (lockData === null || !canOutliveHolder(lockData, remainingMs)) return unsuspected;
     // Only such a record can belong to a dead process, and only then is a second look worth it.
-    const again = await this.#inspect(key, lockData.processHash);
-    const same = again?.lockData?.processHash === lockData.processHash;
-    return same ? again : again && { ...again, alive: true };
-  }
-
-  async #inspect(key: string, processHash?: string): Promise<Inspection | null> {
-    const keys = [this.lockKey(key), ...(processHash ? [this.procKey(processHash)] : [])];
-    const { status, rest } = await this.run("inspect", scripts.INSPECT, keys, []);
-    const remainingMs = decodeRemaining(rest[1]);
-    const alive = decodeInteger(rest[2]);
-    if (status === LockStatus.NO_KEY) return null;
-    if (status !== LockStatus.SUCCESS || remainingMs === undefined || alive === undefined) {
-      throw unreadableReply("inspect");
-    }
-    const lockData = decodeLockData(rest[0]);
-    return { lockData, remainingMs, alive: processHash === undefined || alive === 1 };
+    const { processHash } = lockData;
+    const again = await this.#run(inspectCommand(this.#names, key, { processHash }));
+    if (again === null) return null;
+    const isSame = again.lockData?.processHash === processHash;
+    const { lockData: record, remainingMs: left, alive } = again;
+    return { lockData: record, remainingMs: left, alive: !isSame || alive };
   }
 
   override async forceDelete(key: string, ownerHash: string | null): Promise<boolean> {
-    const digest = ownerHash === null ? await this.#garbageAt(key) : "";
-    if (digest === undefined) return false;
-    const keys = [this.lockKey(key), ...(ownerHash === null ? [] : [this.goneKey(ownerHash)])];
-    const { status } = await this.run("force-delete", scripts.FORCE_DELETE, keys, [
-      String(this.graceMs),
-      ownerHash ?? "",
-      digest,
-    ]);
-    if (status !== LockStatus.SUCCESS && status !== LockStatus.NO_KEY) {
-      throw unreadableReply("force-delete");
-    }
-    return status === LockStatus.SUCCESS;
+    const target = ownerHash === null ? await this.#garbageAt(key) : { ownerHash };
+    if (target === undefined) return false;
+    return this.#run(forceDeleteCommand(this.#names, key, target, this.#graceMs));
   }
 
   /** Names what is stored at a key, if it is no record to us: cjson and JSON differ in what they read. */
-  async #garbageAt(key: string): Promise<string | undefined> {
-    const { status, rest } = await this.run("inspect", scripts.INSPECT, [this.lockKey(key)], ["1"]);
-    const [record, , , digest] = rest;
-    if (status === LockStatus.NO_KEY || decodeLockData(record) !== null) return undefined;
-    if (typeof digest !== "string") throw unreadableReply("inspect");
-    return digest;
+  async #garbageAt(key: string): Promise<{ readonly digest: string } | undefined> {
+    const seen = await this.#run(inspectCommand(this.#names, key, { wantsDigest: true }));
+    if (seen === null || seen.lockData !== null) return undefined;
+    if (seen.digest === undefined) throw this.report(unreadableReply("inspect"));
+    return { digest: seen.digest };
   }
 
-  /** Where to start counting when the counter is gone: above every fence drawn before. */
-  #firstFence(): string {
-    const fromClock = Math.min(this.runtime.now().wall * 1000, MAX_FIRST_FENCE);
-    return Math.max(fromClock, this.#highestFence).toFixed(0);
+  readLockData(key: string): Promise<LockData | null> {
+    return this.#run(readCommand(this.#names.lock + key, decodeLockData));
   }
 
-  #seen(fence: number): void {
-    this.#highestFence = Math.max(this.#highestFence, fence);
+  tryCreate(key: string, lockData: LockData, ttlMs: number): Promise<CreateOutcome> {
+    return this.#run(tryCreateCommand(this.#names, key, lockData, ttlMs));
   }
 
-  #lockAndGone({ key, lockData }: Claim): string[] {
-    return [this.lockKey(key), this.goneKey(lockData.ownerHash)];
+  tryUpdate(
+    key: string,
+    lockData: LockData,
+    ttlMs: number,
+    onlyIfOwnerHashEq: string,
+  ): Promise<UpdateOutcome> {
+    const update = { lockData, ttlMs, ownerHash: onlyIfOwnerHashEq };
+    return this.#run(tryUpdateCommand(this.#names, key, update));
   }
+
+  async tryDelete(key: string, onlyIfOwnerHashEq: string): Promise<DeleteOutcome> {
+    try {
+      return await this.#run(tryDeleteCommand(this.#names, key, onlyIfOwnerHashEq));
+    } catch (error) {
+      if (classifyFailure(error).retriable) return { retriableError: error };
+      throw error;
+    }
+  }
+
+  readProcessData(processHash: string): Promise<ProcessData | null> {
+    return this.#run(readCommand(this.#names.process + processHash, decodeProcessData));
+  }
+
+  async saveProcessData(
+    processHash: string,
+    processData: ProcessData,
+    ttlMs: number,
+  ): Promise<void> {
+    const text = JSON.stringify(processData);
+    await this.#run(saveProcessCommand(this.#names.process + processHash, text, ttlMs));
+  }
+
+  /** HTTP keeps no connection: nothing to let go of. */
+  async terminate(): Promise<void> {}
+
+  /** The only place a command leaves from: bounded in time (R8), its reply decoded. */
+  async #run<T>({ operation, script, keys, args, decode }: Command<T>): Promise<T> {
+    // A client that throws is one that rejects.
+    const sent = Promise.resolve().then(() => this.#redis.eval(this.#shebang + script, keys, args));
+    const outcome = await bounded(this.runtime, sent, this.requestTimeout);
+    if (outcome.ended === "failed") throw this.report(toDatabaseError(operation, outcome.error));
+    if (outcome.ended !== "done") throw this.report(noAnswerWithin(this.requestTimeout, operation));
+    const reply = decodeReply(outcome.value);
+    const decoded = reply === undefined ? undefined : decode(reply);
+    if (decoded === undefined) throw this.report(unreadableReply(operation));
+    return decoded;
+  }
+}
+
+function decodeReply(reply: unknown): Reply | undefined {
+  if (!Array.isArray(reply)) return undefined;
+  const [status, ...rest] = reply as readonly unknown[];
+  return typeof status === "string" ? { status, rest } : undefined;
 }

@@ -1,26 +1,24 @@
-import { decodeInteger } from "../database/lock-record.ts";
+import { decodeInteger, decodeLockData } from "../database/lock-record.ts";
+import { LockStatus } from "../database/lock-status.ts";
+import type { UpdateOutcome } from "../database/primitives.ts";
+import type { Reply } from "./command.ts";
 
-/**
- * The one place that reads what comes back. A client may hand over a reply as Redis sent it, or
- * guess JSON in its strings ("12" → 12, a record → an object); both are accepted, and anything else
- * makes a function return undefined.
+/*
+ * What the replies of several scripts have in common. A client may hand over a reply as Redis sent it,
+ * or guess at JSON in its strings ("12" → 12, a record → an object); both are accepted, and anything
+ * else makes a decoder return undefined.
  */
-
-/** A reply of one of our scripts: `{ status, … }`. */
-export interface Reply {
-  readonly status: string;
-  readonly rest: readonly unknown[];
-}
-
-/** The elements of a reply `{ status, … }` of one of our scripts. */
-export function decodeReply(reply: unknown): Reply | undefined {
-  if (!Array.isArray(reply)) return undefined;
-  const [status, ...rest] = reply as readonly unknown[];
-  return typeof status === "string" ? { status, rest } : undefined;
-}
 
 /** Remaining time from PTTL: null for a key without expiry. */
 export function decodeRemaining(value: unknown): number | null | undefined {
   const ms = decodeInteger(value);
   return ms !== undefined && ms < 0 ? null : ms;
+}
+
+/** `{ status, record }` of a script that writes a record. */
+export function decodeWrite({ status, rest }: Reply): UpdateOutcome | undefined {
+  if (status === LockStatus.NO_KEY) return { status, lockData: null };
+  const lockData = decodeLockData(rest[0]);
+  if (status === LockStatus.SOMEONE_ELSE_HOLDS_LOCK) return { status, lockData };
+  return status === LockStatus.SUCCESS && lockData !== null ? { status, lockData } : undefined;
 }

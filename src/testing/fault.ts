@@ -121,15 +121,22 @@ export async function throughFaults<T>(
         applied: "unknown",
         retriable: true,
       });
-    case "delay": {
-      if (fault.on !== "reply") await runtime.sleep(fault.ms);
-      const answer = await next();
-      if (fault.on === "reply") await runtime.sleep(fault.ms);
-      return answer;
-    }
+    case "delay":
+      return delayed(fault, next, runtime);
     case "duplicate": {
       const [first, second] = [await next(), await next()];
       return fault.reply === "second" ? second : first;
     }
   }
+}
+
+async function delayed<T>(
+  { ms, on = "request" }: Fault & { readonly kind: "delay" },
+  apply: () => Promise<T>,
+  runtime: Runtime,
+): Promise<T> {
+  if (on === "request") await runtime.sleep(ms);
+  const answer = await apply();
+  if (on === "reply") await runtime.sleep(ms);
+  return answer;
 }

@@ -1,21 +1,19 @@
 import { checkInteger } from "../check.ts";
-import { Database, type Capabilities } from "../database/database.ts";
-import { failureOf } from "../errors.ts";
-import type { Events } from "../events.ts";
+import { Database } from "../database/database.ts";
+import type { LockData, ProcessData } from "../database/lock-record.ts";
 import type {
   AcquireOutcome,
   AcquireRequest,
-  CreateOutcome,
-  DeleteOutcome,
+  Capabilities,
   Inspection,
-  LockData,
-  ProcessData,
   ReleaseOutcome,
   ReleaseRequest,
   RenewOutcome,
   RenewRequest,
-  UpdateOutcome,
 } from "../database/operations.ts";
+import type { CreateOutcome, DeleteOutcome, UpdateOutcome } from "../database/primitives.ts";
+import { classifyFailure } from "../errors.ts";
+import type { Events } from "../events.ts";
 import { systemRuntime, type Runtime } from "../runtime.ts";
 import {
   ActiveFault,
@@ -91,31 +89,31 @@ export class FaultyDatabase extends Database {
   }
 
   override acquire(request: AcquireRequest): Promise<AcquireOutcome> {
-    return this.#send("acquire", () => this.#database.acquire(request));
+    return this.#carry("acquire", () => this.#database.acquire(request));
   }
 
   override renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
-    return this.#send("renew", () => this.#database.renew(requests));
+    return this.#carry("renew", () => this.#database.renew(requests));
   }
 
   override release(request: ReleaseRequest): Promise<ReleaseOutcome> {
-    return this.#send("release", () => this.#database.release(request));
+    return this.#carry("release", () => this.#database.release(request));
   }
 
   override inspect(key: string): Promise<Inspection | null> {
-    return this.#send("inspect", () => this.#database.inspect(key));
+    return this.#carry("inspect", () => this.#database.inspect(key));
   }
 
   override forceDelete(key: string, ownerHash: string | null): Promise<boolean> {
-    return this.#send("forceDelete", () => this.#database.forceDelete(key, ownerHash));
+    return this.#carry("forceDelete", () => this.#database.forceDelete(key, ownerHash));
   }
 
   readLockData(key: string): Promise<LockData | null> {
-    return this.#send("readLockData", () => this.#database.readLockData(key));
+    return this.#carry("readLockData", () => this.#database.readLockData(key));
   }
 
   tryCreate(key: string, lockData: LockData, ttlMs: number): Promise<CreateOutcome> {
-    return this.#send("tryCreate", () => this.#database.tryCreate(key, lockData, ttlMs));
+    return this.#carry("tryCreate", () => this.#database.tryCreate(key, lockData, ttlMs));
   }
 
   tryUpdate(
@@ -124,26 +122,26 @@ export class FaultyDatabase extends Database {
     ttlMs: number,
     onlyIfOwnerHashEq: string,
   ): Promise<UpdateOutcome> {
-    return this.#send("tryUpdate", () =>
+    return this.#carry("tryUpdate", () =>
       this.#database.tryUpdate(key, lockData, ttlMs, onlyIfOwnerHashEq),
     );
   }
 
   async tryDelete(key: string, onlyIfOwnerHashEq: string): Promise<DeleteOutcome> {
     try {
-      return await this.#send("tryDelete", () => this.#database.tryDelete(key, onlyIfOwnerHashEq));
+      return await this.#carry("tryDelete", () => this.#database.tryDelete(key, onlyIfOwnerHashEq));
     } catch (error) {
-      if (failureOf(error).retriable) return { retriableError: error };
+      if (classifyFailure(error).retriable) return { retriableError: error };
       throw error;
     }
   }
 
   readProcessData(processHash: string): Promise<ProcessData | null> {
-    return this.#send("readProcessData", () => this.#database.readProcessData(processHash));
+    return this.#carry("readProcessData", () => this.#database.readProcessData(processHash));
   }
 
   saveProcessData(processHash: string, processData: ProcessData, ttlMs: number): Promise<void> {
-    return this.#send("saveProcessData", () =>
+    return this.#carry("saveProcessData", () =>
       this.#database.saveProcessData(processHash, processData, ttlMs),
     );
   }
@@ -160,7 +158,7 @@ export class FaultyDatabase extends Database {
     return this.#database.terminate();
   }
 
-  #send<T>(operation: DatabaseOperation, apply: () => Promise<T>): Promise<T> {
+  #carry<T>(operation: DatabaseOperation, apply: () => Promise<T>): Promise<T> {
     this.#calls.set(operation, this.calls(operation) + 1);
     const faults = [...this.#faults].filter((fault) => fault.concerns(operation));
     if (faults.length === 0) return apply();
@@ -168,6 +166,6 @@ export class FaultyDatabase extends Database {
     this.#underWay.add(arrival);
     const forget = (): void => void this.#underWay.delete(arrival);
     arrival.then(forget, forget);
-    return this.bounded(operation, arrival);
+    return this.send(operation, arrival);
   }
 }

@@ -5,7 +5,7 @@ import { seededRandom } from "./seeded.ts";
 /** Options of {@link ManualRuntime}. */
 export interface ManualRuntimeOptions {
   /**
-   * Decides `random()` and `token()`. Two runtimes of one seed mint the same tokens: give each
+   * Decides `random()` and `randomId()`. Two runtimes of one seed make the same ids: give each
    * process you simulate a seed of its own, or let them share one runtime. @default 1, 2, 3, …
    */
   readonly seed?: number | undefined;
@@ -42,17 +42,17 @@ export class ManualRuntime implements Runtime {
   #wall: number;
   #monotonic = 0;
   #advancing: Promise<void> = Promise.resolve();
-  #tokens = 0;
+  #ids = 0;
   readonly #sleepers = new Set<Sleeper>();
   readonly #random: () => number;
-  readonly #tokenRandom: () => number;
+  readonly #idRandom: () => number;
 
   constructor({ seed = (runtimes += 1), wall = FIRST_WALL_MS, random }: ManualRuntimeOptions = {}) {
     this.seed = checkInteger("seed", seed, 0, 2 ** 32 - 1);
     this.#wall = checkNumber("wall", wall, 0, LONGEST_MS);
     this.#random = random ?? seededRandom(seed);
-    // A stream of its own: one more jitter changes no token.
-    this.#tokenRandom = seededRandom(seed ^ 0x5bf03635);
+    // A stream of its own: one more jitter changes no id.
+    this.#idRandom = seededRandom(seed ^ 0x5bf03635);
   }
 
   now(): Instant {
@@ -81,10 +81,10 @@ export class ManualRuntime implements Runtime {
     return this.#random();
   }
 
-  token(): string {
-    this.#tokens += 1;
-    const digits = Math.floor(this.#tokenRandom() * Number.MAX_SAFE_INTEGER);
-    return `${digits}.${this.#tokens}`;
+  randomId(): string {
+    this.#ids += 1;
+    const digits = Math.floor(this.#idRandom() * Number.MAX_SAFE_INTEGER);
+    return `${digits}.${this.#ids}`;
   }
 
   /** Ms until each sleep under way is due, soonest first; 0 or less for those overdue after a jump. */

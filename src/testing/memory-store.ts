@@ -1,3 +1,4 @@
+import type { RuleStore } from "../database/rules/store.ts";
 import { DatabaseError } from "../errors.ts";
 import { systemRuntime, type Runtime } from "../runtime.ts";
 
@@ -11,7 +12,7 @@ interface Entry {
  * What a {@link MemoryDatabase} stores: texts that expire, under the names of the wire format:
  * `lock:<key>`, `proc:<processHash>`, `gone:<ownerHash>` and `fence`. A test may look and interfere.
  */
-export class MemoryStore {
+export class MemoryStore implements RuleStore {
   /** Its monotonic clock decides expiry, whatever clocks the databases on it have. */
   readonly runtime: Runtime;
   /** Refuses whatever needs room, as Redis at its `maxmemory` does. */

@@ -25,7 +25,8 @@ describe.skipIf(onlyBorrowedRedis)("Redis refuses:", () => {
         cause: { code: "LOCK_DATABASE", applied: "no", retriable: false },
       });
     }
-    expect(patient.session.counters.byScript).toEqual({ acquire: patience.length });
+    // A lock that is held meanwhile may be renewed.
+    expect(patient.session.counters.byScript["acquire"]).toBe(patience.length);
   }
 
   /** From now on the front has no password for it. */

@@ -37,8 +37,8 @@ it("a database that gives a held lock away does not pass", async () => {
 
 it("a database that renews whatever it finds does not pass", async () => {
   class Forgetful extends MemoryDatabase {
-    override async renew(requests: readonly RenewRequest[]): Promise<"SUCCESS"[]> {
-      return requests.map(() => "SUCCESS" as const);
+    override async renew(requests: readonly RenewRequest[]): Promise<"renewed"[]> {
+      return requests.map(() => "renewed" as const);
     }
   }
   expect(await failures(async () => ({ database: new Forgetful() }))).toEqual(

@@ -57,7 +57,7 @@ it("mutex throws MutexError with the holder's record when it could not be had in
   );
   const error: unknown = await waiting.catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(MutexError);
-  expect(error).toMatchObject({ name: "MutexError", code: "LOCK_MUTEX", key: "a", lockKey: "a" });
+  expect(error).toMatchObject({ name: "MutexError", code: "LOCK_MUTEX", lockKey: "a" });
   expect(error instanceof MutexError && error.lockData).toEqual(lockData);
   expect(isLockError(error, "LOCK_MUTEX")).toBe(true);
   expect(delays).toBe(3);

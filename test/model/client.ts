@@ -32,7 +32,7 @@ export class Client implements Owner {
       now: () => this.now(),
       sleep: (ms, signal) => this.#sleep(ms, signal),
       random: () => chance.next(),
-      token: () => `${plan.id + 1}.${(tokens += 1)}`,
+      randomId: () => `${plan.id + 1}.${(tokens += 1)}`,
     };
   }
 

@@ -1,4 +1,4 @@
-import type { AcquireOutcome, AcquireRequest } from "../../src/database/operations.ts";
+import type { AcquireOutcome, AcquireRequest, Refusal } from "../../src/database/operations.ts";
 import type { Client } from "./client.ts";
 import { fail, othersUntouched, tokensOf, type Before } from "./evidence.ts";
 import type { Ledger, Token } from "./ledger.ts";
@@ -30,7 +30,7 @@ export class GrantLaws {
     });
     const [first] = claims;
     const livenessLeft = before.livenessMs.get(first?.lockData.processHash ?? "") ?? 0;
-    const isGranted = outcome?.status === "SUCCESS";
+    const isGranted = outcome?.status === "granted";
     othersUntouched(this.#view, before, claims, isGranted ? claims.map(({ key }) => key) : []);
     if (!isGranted) {
       // Our own may be there still only when a full store refused to write over it.
@@ -42,11 +42,11 @@ export class GrantLaws {
       }
       // A full store has no room for a tombstone either: a copy may come when there is.
       if (outcome === undefined) for (const token of tokens) token.tombstoneLost = true;
-      if (outcome?.status === "LOST") {
+      if (outcome?.status === "lost") {
         for (const token of tokens) this.#ledger.bury(token, before.isFull);
         if (!own.every(Boolean) || livenessLeft > 0) fail("an acquire said LOST of no lost lock");
       }
-      if (outcome?.status === "SOMEONE_ELSE_HOLDS_LOCK") this.#refused(tokens, outcome, before);
+      if (outcome?.status === "held") this.#refused(tokens, outcome, before);
       return;
     }
     const { fence } = outcome;
@@ -91,11 +91,7 @@ export class GrantLaws {
     this.#ledger.granted(tokens, fence);
   }
 
-  #refused(
-    tokens: readonly Token[],
-    refusal: AcquireOutcome & { readonly status: "SOMEONE_ELSE_HOLDS_LOCK" },
-    before: Before,
-  ): void {
+  #refused(tokens: readonly Token[], refusal: Refusal, before: Before): void {
     const found = before.locks.get(refusal.key);
     if (found === undefined) return fail(`${refusal.key} was refused although it is free`);
     const holder = this.#ledger.token(found.record?.ownerHash ?? "");

@@ -61,7 +61,7 @@ export class Laws {
       const after = this.#view.at(key);
       const aliveMs = this.#view.livenessMs(lockData.processHash);
       if (!isSound) {
-        if (outcomes?.[index] === "SUCCESS") {
+        if (outcomes?.[index] === "renewed") {
           const rule = found?.record?.ownerHash === lockData.ownerHash && !isOwn ? "R3" : "R2";
           fail(`${rule}: a renewal kept ${lockData.ownerHash}, which was lost`);
         }
@@ -70,7 +70,7 @@ export class Laws {
         continue;
       }
       if (outcomes === undefined) fail("R5: a renewal that arrived was refused");
-      if (outcomes?.[index] !== "SUCCESS") fail(`a renewal said LOST of ${lockData.ownerHash}`);
+      if (outcomes?.[index] !== "renewed") fail(`a renewal said LOST of ${lockData.ownerHash}`);
       const lockMs = after?.remainingMs ?? 0;
       if (lockMs < found.remainingMs || aliveMs < livenessLeft) fail("R1: a renewal shortened");
       if (lockMs < ttlMs || aliveMs < livenessMs) fail("R5: a renewal did not lengthen");
@@ -101,8 +101,8 @@ export class Laws {
       if (isOwn && (fence === undefined || fence === found.fence)) token.released = true;
     }
     const isReleased = tokens.every(({ released }) => released);
-    if (outcome.status === "SUCCESS" && !isReleased) fail("a release of nothing was a success");
-    if (outcome.status !== "SUCCESS" && isReleased && tokens.every((t) => !t.tombstoneLost)) {
+    if (outcome.status === "released" && !isReleased) fail("a release of nothing was a success");
+    if (outcome.status !== "released" && isReleased && tokens.every((t) => !t.tombstoneLost)) {
       const isRemembered = tokens.every(
         (token) => token.goneAt === -Infinity || this.#ledger.isBuried(token),
       );

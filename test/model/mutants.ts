@@ -1,7 +1,7 @@
 /** One deliberate bug: a text in src that must be there exactly once, and what takes its place. */
 export interface Mutant {
   readonly name: string;
-  /** Under src/. What Redis does in Lua is changed in the MemoryDatabase, which does the same. */
+  /** Under src/. What Redis does in Lua is changed in the rules, which do the same. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;
@@ -20,47 +20,50 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "R2: a renewal brings a lost lock back",
-    file: "testing/memory-database.ts",
-    find: 'if (!isOwn || !this.store.has(proc)) return "LOST";',
-    replace: `if (this.find(key) && !isOwn) return "LOST";
-      if (!this.find(key)) this.write(key, lockData, ttlMs, undefined);
-      if (!this.store.has(proc)) this.writeProcess(lockData.processHash, this.createProcessData(), livenessMs);`,
+    file: "database/rules/renew.ts",
+    find: `if (!isOwn || store.get(process) === undefined) return "lost";`,
+    replace: `if (find(store, key) && !isOwn) return "lost";
+  if (!find(store, key)) store.set(lockName(key), JSON.stringify(lockData), ttlMs);
+  if (store.get(process) === undefined) store.set(process, JSON.stringify(createProcessData(now)), livenessMs);`,
     seed: 4,
   },
   {
     name: "R3: a renewal does not compare fences",
-    file: "testing/memory-database.ts",
+    file: "database/rules/renew.ts",
     find: "stored?.ownerHash === lockData.ownerHash && stored.fence === lockData.fence",
     replace: "stored?.ownerHash === lockData.ownerHash",
     seed: 799,
   },
   {
     name: "R4: a release leaves no tombstone",
-    file: "testing/memory-database.ts",
-    find: "this.#bury(ownerHash, reason);",
+    file: "database/rules/release.ts",
+    find: "leaveTombstone(store, claim.lockData.ownerHash, reason, settings);",
     replace: "",
     seed: 3,
   },
   {
     name: "R5: a renewal writes the record before it lengthens",
-    file: "testing/memory-database.ts",
-    find: "this.store.lengthen(lockName(key), ttlMs);\n      this.store.lengthen(proc, livenessMs);\n      if (this.store.isFull) return LockStatus.SUCCESS;",
-    replace:
-      "this.store.replace(lockName(key), JSON.stringify(lockData));\n      this.store.lengthen(lockName(key), ttlMs);\n      this.store.lengthen(proc, livenessMs);",
+    file: "database/rules/renew.ts",
+    find: `  store.lengthen(lockName(key), ttlMs);
+  store.lengthen(process, livenessMs);
+  if (ttlMs > 0) whereThereIsRoom(() => store.replace(lockName(key), JSON.stringify(lockData)));`,
+    replace: `  if (ttlMs > 0) store.replace(lockName(key), JSON.stringify(lockData));
+  store.lengthen(lockName(key), ttlMs);
+  store.lengthen(process, livenessMs);`,
     seed: 34,
   },
   {
     name: "R6: fences begin at one after data loss",
-    file: "testing/memory-database.ts",
-    find: 'this.store.get("fence") ?? Math.max(fromClock, this.#highestFence)',
-    replace: 'this.store.get("fence") ?? 0 * Math.max(fromClock, this.#highestFence)',
+    file: "database/rules/acquire.ts",
+    find: "store.get(FENCE) ?? firstFence(now, highestFence)",
+    replace: "store.get(FENCE) ?? 0 * firstFence(now, highestFence)",
     seed: 5,
   },
   {
     name: "R7: what is no record counts as free",
-    file: "testing/memory-primitives.ts",
-    find: 'if (text === undefined || text === "") return undefined;',
-    replace: 'if (text === undefined || text === "" || !decodeLockData(text)) return undefined;',
+    file: "database/rules/store.ts",
+    find: `if (text === undefined || text === "") return undefined;`,
+    replace: `if (text === undefined || text === "" || !decodeLockData(text)) return undefined;`,
     seed: 3,
   },
   {
@@ -80,15 +83,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "R10: waitUntil is called when the lock is there",
     file: "lease/acquire.ts",
-    find: "const settle = this.#lease.pledge();",
-    replace:
-      "let settle = (): void => {}; void Promise.resolve().then(() => { settle = this.#lease.pledge(); });",
+    find: "const pledge = this.#session.pledge();",
+    replace: `let pledge: ReturnType<Session["pledge"]>;
+    void Promise.resolve().then(() => { pledge = this.#session.pledge(); });`,
     seed: 1,
   },
   {
     name: "R11: an unknown acquire is not compensated",
     file: "lease/attempt.ts",
-    find: 'if (sent.ended !== "done" && !failed) token.isOpen = true;',
+    find: `if (classifyFailure(error).applied === "unknown") this.#isOpen = true;`,
     replace: "",
     seed: 6,
   },
@@ -103,59 +106,60 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "expiry is counted from after the reply",
     file: "lease/attempt.ts",
-    find: "return this.#won(claims, outcome, since, ask);",
-    replace: "return this.#won(claims, outcome, runtime.now(), ask);",
+    find: "this.#win(sent.value, claims, times, since)",
+    replace: "this.#win(sent.value, claims, times, this.#context.runtime.now())",
     seed: 3,
   },
   {
     name: "a release does not look at the owner",
-    file: "testing/memory-database.ts",
-    find: "if (found?.lockData?.ownerHash === ownerHash) {",
-    replace: "if (found?.lockData) {",
+    file: "database/rules/release.ts",
+    find: "if (found?.lockData?.ownerHash !== lockData.ownerHash) {",
+    replace: "if (!found?.lockData) {",
     seed: 1,
   },
   {
     name: "an acquire is sent again with a new token",
     file: "lease/attempt.ts",
-    find: 'why: "the database gave no answer that counts" };\n        }\n        continue;',
-    replace:
-      'why: "the database gave no answer that counts" };\n        }\n        this.#token = new Token(this.#context, this.#keys, this.#trace);\n        continue;',
+    find: "await runtime.sleep(pauseMs, signal);",
+    replace: `await runtime.sleep(pauseMs, signal);
+      this.#isOpen = false;
+      return { status: "gone" };`,
     seed: 16,
   },
   {
     name: "a refused acquire may be delivered again",
-    file: "testing/memory-database.ts",
-    find: 'this.#remember(claims, "refused");',
+    file: "database/rules/acquire.ts",
+    find: `bury(store, claims, "refused", settings);`,
     replace: "",
     seed: 12,
   },
   {
     name: "a granted acquire may be delivered again after its end",
-    file: "testing/memory-database.ts",
-    find: 'this.#remember(claims, "granted");\n    for (const { ownerHash } of taken)',
-    replace: "for (const { ownerHash } of taken)",
+    file: "database/rules/acquire.ts",
+    find: `bury(store, claims, "granted", settings);
+  for (const { ownerHash } of dead)`,
+    replace: "for (const { ownerHash } of dead)",
     seed: 16,
   },
   {
     name: "a compensation is sent once, and forgotten",
-    file: "lease/release.ts",
-    find: "if (!retriable) return undefined;",
-    replace: "if (!retriable || request.fence === undefined) return undefined;",
+    file: "lease/attempt.ts",
+    find: "send: () => database.release(request),",
+    replace: `send: () => database.release(request).catch(() => ({ status: "missing", lockData: null })),`,
     seed: 239,
   },
   {
     name: "a clock that ran on decides, not the release",
     file: "lock.ts",
-    find: 'const isOwn = status === "SUCCESS" || (status === "EXPIRED" && !wasLost);',
-    replace: 'const isOwn = status === "SUCCESS" || !wasLost;',
+    find: "if (!isOwnRelease(verdict)) throw",
+    replace: "if (!isOwnRelease(verdict) && this.#lease.checkLoss() !== undefined) throw",
     seed: 28,
   },
   {
     name: "the signal aborts on the tick after expiry",
     file: "lease/lease.ts",
-    find: "this.#lost.abort(error);\n    this.#onLost(error);",
-    replace:
-      "void this.#runtime.sleep(0).then(() => this.#lost.abort(error));\n    this.#onLost(error);",
+    find: "this.#loss.abort(error);",
+    replace: "void this.context.runtime.sleep(0).then(() => this.#loss.abort(error));",
     seed: 3,
   },
 ];

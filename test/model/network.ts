@@ -1,22 +1,19 @@
-import { databaseFailure } from "../../src/redis/failure.ts";
+import { toDatabaseError } from "../../src/redis/failure.ts";
 import { isLockError } from "../../src/errors.ts";
 import type { LockError } from "../../src/errors.ts";
 import { Database } from "../../src/database/database.ts";
-import type { Capabilities } from "../../src/database/database.ts";
+import type { LockData, ProcessData } from "../../src/database/lock-record.ts";
 import type {
   AcquireOutcome,
   AcquireRequest,
-  CreateOutcome,
-  DeleteOutcome,
+  Capabilities,
   Inspection,
-  LockData,
-  ProcessData,
   ReleaseOutcome,
   ReleaseRequest,
   RenewOutcome,
   RenewRequest,
-  UpdateOutcome,
 } from "../../src/database/operations.ts";
+import type { CreateOutcome, DeleteOutcome, UpdateOutcome } from "../../src/database/primitives.ts";
 import type { Command } from "./evidence.ts";
 
 /** A client's wait for one answer. */
@@ -112,7 +109,7 @@ export class NetworkDatabase extends Database {
     const over = (): void => {
       wait.isOver = true;
     };
-    const answer = this.bounded(command.operation, this.#carry(command, apply, wait), failureOf);
+    const answer = this.send(command.operation, this.#carry(command, apply, wait), failureOf);
     answer.then(over, over);
     return answer;
   }
@@ -120,7 +117,7 @@ export class NetworkDatabase extends Database {
 
 /** As RedisDatabase makes it of what a client throws. */
 function failureOf(operation: string, thrown: unknown): LockError {
-  return isLockError(thrown) ? thrown : databaseFailure(operation, thrown);
+  return isLockError(thrown) ? thrown : toDatabaseError(operation, thrown);
 }
 
 function unused(): Promise<never> {

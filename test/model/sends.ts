@@ -58,8 +58,8 @@ export function noteSend(world: World, client: Client, command: Command, wait: W
         } else if (operation === "renew") {
           toldOfRenewal(token, status, proof, wait.isOver ? -Infinity : appliedAt);
         } else if (operation === "release") {
-          if (status === "SUCCESS" && !wait.isOver) token.releaseTold = true;
-          const isNot = status === "NO_KEY" || status === "SOMEONE_ELSE_HOLDS_LOCK";
+          if (status === "released" && !wait.isOver) token.releaseTold = true;
+          const isNot = status === "missing" || status === "held";
           if (isNot && token.releaseAnswers === token.releaseSends) token.notOwnedTold = true;
           if (status === undefined) token.releaseFailures += 1;
         }
@@ -81,8 +81,8 @@ function toldOfAcquire(
   status: string | undefined,
   proof: { readonly trueSince: number; readonly since: Instant },
 ): void {
-  if (status === "SUCCESS") token.proofs.push(proof);
-  else if (status === "SOMEONE_ELSE_HOLDS_LOCK") token.call.refused = true;
+  if (status === "granted") token.proofs.push(proof);
+  else if (status === "held") token.call.refused = true;
   else token.call.troubles += 1;
 }
 
@@ -92,7 +92,7 @@ function toldOfRenewal(
   proof: { readonly trueSince: number; readonly since: Instant },
   appliedAt: number,
 ): void {
-  if (status === "SUCCESS") token.proofs.push(proof);
+  if (status === "renewed") token.proofs.push(proof);
   // It has looked: what it goes on believing from here on is its own fault.
   if (token.lostAt !== undefined && appliedAt > token.lostAt) token.lostAt = undefined;
 }

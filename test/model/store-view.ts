@@ -1,4 +1,4 @@
-import { canOutliveHolder, type LockData } from "../../src/database/operations.ts";
+import { canOutliveHolder, type LockData } from "../../src/database/lock-record.ts";
 import type { MemoryStore } from "../../src/testing/index.ts";
 
 /** What is at a lock key. */

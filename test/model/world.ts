@@ -51,7 +51,7 @@ export class World implements WireWorld {
       now: () => ({ wall: this.time.now, monotonic: this.time.now }),
       sleep: () => Promise.reject(new Error("the store does not sleep")),
       random: () => 0,
-      token: () => "",
+      randomId: () => "",
     };
     this.store = new MemoryStore(runtime);
     this.#twin = twin?.(this.store);

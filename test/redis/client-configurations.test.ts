@@ -20,22 +20,22 @@ describe.each(CLIENT_SETUPS)(
       const [owner, other] = [scene.owner("ключ", { trace: "123" }), scene.owner("ключ")];
       expect(await scene.database.inspect("ключ")).toBeNull();
       expect(await owner.acquire()).toEqual({
-        status: "SUCCESS",
+        status: "granted",
         fence: Number(await scene.text(scene.fenceKey())),
         takenOver: undefined,
       });
       const lockData = { ...owner.claims[0].lockData, fence: owner.fence };
       const remainingMs: unknown = expect.toSatisfy((ms) => ms > 0 && ms <= 30_000);
-      const held = { status: "SOMEONE_ELSE_HOLDS_LOCK", lockData };
+      const held = { status: "held", lockData };
       expect(await other.acquire()).toEqual({ ...held, key: "ключ", remainingMs });
       expect(await scene.database.inspect("ключ")).toEqual({ lockData, remainingMs, alive: true });
-      expect(await owner.renew()).toEqual(["SUCCESS"]);
-      expect(await other.renew()).toEqual(["LOST"]);
+      expect(await owner.renew()).toEqual(["renewed"]);
+      expect(await other.renew()).toEqual(["lost"]);
       expect(await other.release()).toEqual(held);
-      expect(await owner.release()).toEqual({ status: "SUCCESS", lockData: null });
-      expect(await owner.release()).toEqual({ status: "SUCCESS", lockData: null });
-      expect(await owner.acquire()).toEqual({ status: "GONE" });
-      expect(await scene.owner("ключ").release()).toEqual({ status: "NO_KEY", lockData: null });
+      expect(await owner.release()).toEqual({ status: "released", lockData: null });
+      expect(await owner.release()).toEqual({ status: "released", lockData: null });
+      expect(await owner.acquire()).toEqual({ status: "gone" });
+      expect(await scene.owner("ключ").release()).toEqual({ status: "missing", lockData: null });
     });
 
     it("answers takeover, LOST, forceDelete and garbage right", async () => {
@@ -51,7 +51,7 @@ describe.each(CLIENT_SETUPS)(
       const lost = scene.owner();
       await lost.acquire();
       await scene.command("DEL", lost.procKey);
-      expect(await lost.acquire()).toEqual({ status: "LOST" });
+      expect(await lost.acquire()).toEqual({ status: "lost" });
       for (const garbage of ["5", "null", "true", '["SUCCESS"]', "{}", "OK"]) {
         await scene.command("SET", scene.lockKey(), garbage);
         const unreadable = { lockData: null, remainingMs: null };

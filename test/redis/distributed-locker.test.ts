@@ -80,7 +80,7 @@ it("a process that comes back between the refusal and the takeover keeps its loc
   await lockElsewhere(scene, true);
   const suspects = [{ key: "key", ownerHash: OWNER, processHash: PROCESS }];
   expect(await scene.owner().acquire({ suspects })).toMatchObject({
-    status: "SOMEONE_ELSE_HOLDS_LOCK",
+    status: "held",
     lockData: { ownerHash: OWNER },
   });
 });

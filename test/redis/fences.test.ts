@@ -18,7 +18,7 @@ function elsewhere(scene: ReturnType<typeof scenes.open>, wall?: number): Databa
 
 async function draw(scene: DatabaseScene, key: string): Promise<number> {
   const owner = scene.owner(key);
-  expect(await owner.acquire()).toMatchObject({ status: "SUCCESS" });
+  expect(await owner.acquire()).toMatchObject({ status: "granted" });
   return owner.fence ?? 0;
 }
 
@@ -71,7 +71,7 @@ it("R6 after data loss a client whose clock is years back goes on above the fenc
   const scene = scenes.open();
   const behind = elsewhere(scene, Date.UTC(2001, 0, 1));
   const met = await draw(scene, "a");
-  expect(await behind.owner("a").acquire()).toMatchObject({ status: "SOMEONE_ELSE_HOLDS_LOCK" });
+  expect(await behind.owner("a").acquire()).toMatchObject({ status: "held" });
   await scene.command("DEL", scene.fenceKey());
   expect(await draw(behind, "b")).toBe(met + 1);
 });
@@ -90,10 +90,10 @@ it("R6 large fences are exact in the record, to a refused client, in renewals an
   expect(await scene.text(owner.lockKey)).toContain(`"fence":${LARGE + 1}}`);
   expect(await owner.acquire()).toMatchObject({ fence: LARGE + 1 });
   expect(await scene.owner().acquire()).toMatchObject({ lockData: { fence: LARGE + 1 } });
-  expect(await owner.renew()).toEqual(["SUCCESS"]);
+  expect(await owner.renew()).toEqual(["renewed"]);
   expect(await scene.text(owner.lockKey)).toContain(`"fence":${LARGE + 1}`);
-  expect(await owner.renew({ fence: LARGE })).toEqual(["LOST"]);
-  expect(await owner.release()).toMatchObject({ status: "SUCCESS" });
+  expect(await owner.renew({ fence: LARGE })).toEqual(["lost"]);
+  expect(await owner.release()).toMatchObject({ status: "released" });
 });
 
 it("R6 large fences are exact through a client that parses JSON by itself", async () => {
@@ -109,8 +109,8 @@ it("R6 large fences are exact through a client that parses JSON by itself", asyn
   await scene.command("SET", scene.fenceKey(), String(LARGE));
   const owner = new DatabaseScene(parsing).owner();
   expect(await owner.acquire()).toMatchObject({ fence: LARGE + 1 });
-  expect(await owner.renew()).toEqual(["SUCCESS"]);
-  expect(await owner.release()).toMatchObject({ status: "SUCCESS" });
+  expect(await owner.renew()).toEqual(["renewed"]);
+  expect(await owner.release()).toMatchObject({ status: "released" });
 });
 
 it("R6 a refusal and an acquire sent again draw no fence", async () => {

@@ -27,7 +27,7 @@ describe.skipIf(onlyBorrowedRedis)("a full database", () => {
     const owner = full.owner();
     await owner.acquire({ ttlMs: 10_000 });
     await fill(full);
-    expect(await owner.renew({ ttlMs: 60_000 })).toEqual(["SUCCESS"]);
+    expect(await owner.renew({ ttlMs: 60_000 })).toEqual(["renewed"]);
     expect(await full.pttl(owner.lockKey)).toBeGreaterThan(40_000);
     expect(await full.pttl(owner.procKey)).toBeGreaterThan(40_000);
   });
@@ -37,7 +37,7 @@ describe.skipIf(onlyBorrowedRedis)("a full database", () => {
     const owner = full.owner();
     await owner.acquire({ ttlMs: 60_000 });
     await fill(full);
-    expect(await owner.renew({ ttlMs: 10_000 })).toEqual(["SUCCESS"]);
+    expect(await owner.renew({ ttlMs: 10_000 })).toEqual(["renewed"]);
     expect(await full.pttl(owner.lockKey)).toBeGreaterThan(40_000);
   });
 
@@ -46,7 +46,7 @@ describe.skipIf(onlyBorrowedRedis)("a full database", () => {
     const owner = full.owner();
     await owner.acquire({ ttlMs: 10_000 });
     await fill(full);
-    expect(await owner.acquire({ ttlMs: 60_000 })).toMatchObject({ status: "SUCCESS" });
+    expect(await owner.acquire({ ttlMs: 60_000 })).toMatchObject({ status: "granted" });
     expect(await full.pttl(owner.lockKey)).toBeGreaterThan(40_000);
   });
 
@@ -55,9 +55,9 @@ describe.skipIf(onlyBorrowedRedis)("a full database", () => {
     const owner = full.owner();
     await owner.acquire();
     await fill(full);
-    expect(await owner.release()).toEqual({ status: "SUCCESS", lockData: null });
+    expect(await owner.release()).toEqual({ status: "released", lockData: null });
     expect(await full.command("EXISTS", owner.lockKey, owner.procKey)).toBe(0);
-    expect(await owner.release()).toEqual({ status: "SUCCESS", lockData: null });
+    expect(await owner.release()).toEqual({ status: "released", lockData: null });
   });
 
   it("R5 the release of what had expired is answered although no tombstone can be left", async () => {
@@ -66,7 +66,7 @@ describe.skipIf(onlyBorrowedRedis)("a full database", () => {
     await owner.acquire();
     await full.command("DEL", owner.lockKey);
     await fill(full);
-    expect(await owner.release()).toEqual({ status: "NO_KEY", lockData: null });
+    expect(await owner.release()).toEqual({ status: "missing", lockData: null });
     expect(await full.exists(owner.procKey)).toBe(false);
   });
 
@@ -75,7 +75,7 @@ describe.skipIf(onlyBorrowedRedis)("a full database", () => {
     const [owner, other] = [full.owner(), full.owner()];
     await owner.acquire();
     await fill(full);
-    expect(await other.acquire()).toMatchObject({ status: "SOMEONE_ELSE_HOLDS_LOCK" });
+    expect(await other.acquire()).toMatchObject({ status: "held" });
   });
 
   it("R5 forceDelete still frees", async () => {

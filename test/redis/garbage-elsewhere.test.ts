@@ -15,10 +15,10 @@ it("R7 the empty string at a lock key counts as absent", async () => {
     status: "NO_KEY",
   });
   expect(await database.tryDelete("key", ownerHash)).toMatchObject({ status: "NO_KEY" });
-  expect(await scene.owner().renew()).toEqual(["LOST"]);
-  expect(await scene.owner().release()).toMatchObject({ status: "NO_KEY" });
+  expect(await scene.owner().renew()).toEqual(["lost"]);
+  expect(await scene.owner().release()).toMatchObject({ status: "missing" });
   expect(await database.forceDelete("key", null)).toBe(false);
-  expect(await scene.owner().acquire()).toMatchObject({ status: "SUCCESS" });
+  expect(await scene.owner().acquire()).toMatchObject({ status: "granted" });
   await scene.command("SET", scene.lockKey(), "");
   expect(await database.tryCreate("key", lockData, 1_000)).toMatchObject({ status: "SUCCESS" });
 });
@@ -27,7 +27,7 @@ it("R7 an expiring piece of garbage shows how long it blocks", async () => {
   const scene = scenes.open();
   await scene.command("SET", scene.lockKey(), "held by hand", "PX", 20_000);
   const refused = await scene.owner().acquire();
-  expect(refused).toMatchObject({ status: "SOMEONE_ELSE_HOLDS_LOCK", lockData: null });
+  expect(refused).toMatchObject({ status: "held", lockData: null });
   expect(refused).toHaveProperty(
     "remainingMs",
     expect.toSatisfy((ms) => ms > 0 && ms <= 20_000),
@@ -83,7 +83,7 @@ it("R7 a field of a wrong type in an otherwise good record is left out, and the 
   };
   await scene.command("SET", scene.lockKey(), JSON.stringify(stored), "PX", 20_000);
   expect(await scene.owner().acquire()).toMatchObject({
-    status: "SOMEONE_ELSE_HOLDS_LOCK",
+    status: "held",
     lockData: {
       ownerHash: "key@other/1.2.0",
       processHash: "other/1.2",
@@ -102,12 +102,12 @@ it("R7 garbage at a proc key keeps its lock alive, and is no process data", asyn
   expect(await scene.database.readProcessData(owner.processHash)).toBeNull();
   const thief = scene.owner();
   expect(await thief.acquire({ suspects: owner.suspects })).toMatchObject({
-    status: "SOMEONE_ELSE_HOLDS_LOCK",
+    status: "held",
   });
-  expect(await owner.renew()).toEqual(["SUCCESS"]);
+  expect(await owner.renew()).toEqual(["renewed"]);
   await scene.database.saveProcessData(owner.processHash, { aliveAt: "now" }, 1_000);
   expect(await scene.database.readProcessData(owner.processHash)).toEqual({ aliveAt: "now" });
-  expect(await owner.release()).toMatchObject({ status: "SUCCESS" });
+  expect(await owner.release()).toMatchObject({ status: "released" });
 });
 
 it("R7 garbage at a tombstone's key ends its owner hash, and the release is answered", async () => {
@@ -116,10 +116,10 @@ it("R7 garbage at a tombstone's key ends its owner hash, and the release is answ
   await owner.acquire();
   await scene.command("DEL", owner.goneKey);
   await scene.command("RPUSH", owner.goneKey, "a");
-  expect(await owner.release()).toMatchObject({ status: "SUCCESS" });
+  expect(await owner.release()).toMatchObject({ status: "released" });
   await scene.command("DEL", owner.goneKey);
   await scene.command("RPUSH", owner.goneKey, "a");
-  expect(await owner.acquire()).toEqual({ status: "GONE" });
+  expect(await owner.acquire()).toEqual({ status: "gone" });
   expect(await scene.database.forceDelete("key", owner.ownerHash)).toBe(false);
 });
 

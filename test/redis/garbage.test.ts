@@ -54,16 +54,17 @@ describe.each(GARBAGE)("%s at a lock key", (_, put) => {
     await put(scene, owner.lockKey);
     await scene.command("SET", owner.procKey, "{}");
     const before = await scene.command("OBJECT", "ENCODING", owner.lockKey);
+    const refusal = { status: "held", lockData: null };
     const held = { status: "SOMEONE_ELSE_HOLDS_LOCK", lockData: null };
 
-    expect(await owner.acquire()).toEqual({ ...held, key, remainingMs: null });
-    expect(await owner.acquire({ suspects: scene.owner().suspects })).toMatchObject(held);
+    expect(await owner.acquire()).toEqual({ ...refusal, key, remainingMs: null });
+    expect(await owner.acquire({ suspects: scene.owner().suspects })).toMatchObject(refusal);
     expect(await database.inspect(key)).toEqual({ lockData: null, remainingMs: null, alive: true });
-    expect(await owner.renew()).toEqual(["LOST"]);
+    expect(await owner.renew()).toEqual(["lost"]);
     expect(await database.tryCreate(key, lockData, 1_000)).toEqual(held);
     expect(await database.tryUpdate(key, lockData, 1_000, lockData.ownerHash)).toEqual(held);
     expect(await database.tryDelete(key, lockData.ownerHash)).toEqual(held);
-    expect(await owner.release()).toEqual(held);
+    expect(await owner.release()).toEqual(refusal);
     expect(await database.forceDelete(key, scene.owner().ownerHash)).toBe(false);
 
     expect(await scene.command("OBJECT", "ENCODING", owner.lockKey)).toBe(before);
@@ -76,7 +77,7 @@ describe.each(GARBAGE)("%s at a lock key", (_, put) => {
     await put(scene, owner.lockKey);
     expect(await scene.database.forceDelete("key", null)).toBe(true);
     expect(await scene.exists(owner.lockKey)).toBe(false);
-    expect(await owner.acquire()).toMatchObject({ status: "SUCCESS" });
+    expect(await owner.acquire()).toMatchObject({ status: "granted" });
   });
 
   it("R7 is found and removed by forceRelease", async () => {

@@ -10,14 +10,14 @@ it("R3 a stale owner can neither renew nor release its successor's lock", async 
   await scene.command("DEL", stale.lockKey);
   await successor.acquire({ ttlMs: 10_000 });
   const stored = await scene.text(successor.lockKey);
-  expect(await stale.renew({ ttlMs: 60_000 })).toEqual(["LOST"]);
+  expect(await stale.renew({ ttlMs: 60_000 })).toEqual(["lost"]);
   expect(await stale.release()).toEqual({
-    status: "SOMEONE_ELSE_HOLDS_LOCK",
+    status: "held",
     lockData: JSON.parse(stored ?? ""),
   });
   expect(await scene.text(successor.lockKey)).toBe(stored);
   expect(await scene.pttl(successor.lockKey)).toBeLessThanOrEqual(10_000);
-  expect(await successor.release()).toEqual({ status: "SUCCESS", lockData: null });
+  expect(await successor.release()).toEqual({ status: "released", lockData: null });
 });
 
 it("R3 another fence under one's own owner hash is LOST in renew, and nothing is lengthened", async () => {
@@ -25,7 +25,7 @@ it("R3 another fence under one's own owner hash is LOST in renew, and nothing is
   const owner = scene.owner();
   await owner.acquire({ ttlMs: 10_000 });
   const stored = await scene.text(owner.lockKey);
-  expect(await owner.renew({ ttlMs: 60_000, fence: (owner.fence ?? 0) - 1 })).toEqual(["LOST"]);
+  expect(await owner.renew({ ttlMs: 60_000, fence: (owner.fence ?? 0) - 1 })).toEqual(["lost"]);
   expect(await scene.text(owner.lockKey)).toBe(stored);
   expect(await scene.pttl(owner.lockKey)).toBeLessThanOrEqual(10_000);
   expect(await scene.pttl(owner.procKey)).toBeLessThanOrEqual(10_000);
@@ -36,7 +36,7 @@ it("R3 a renewal that names no fence is LOST where one is stored", async () => {
   const owner = scene.owner();
   await owner.acquire();
   owner.fence = undefined;
-  expect(await owner.renew()).toEqual(["LOST"]);
+  expect(await owner.renew()).toEqual(["lost"]);
 });
 
 it("R3 a release under another fence deletes its own hash, and is NO_KEY also when sent twice", async () => {
@@ -44,10 +44,10 @@ it("R3 a release under another fence deletes its own hash, and is NO_KEY also wh
   const owner = scene.owner();
   await owner.acquire();
   const other = (owner.fence ?? 0) + 1;
-  expect(await owner.release(other)).toEqual({ status: "NO_KEY", lockData: null });
+  expect(await owner.release(other)).toEqual({ status: "missing", lockData: null });
   expect(await scene.command("EXISTS", owner.lockKey, owner.procKey)).toBe(0);
-  expect(await owner.release(other)).toEqual({ status: "NO_KEY", lockData: null });
-  expect(await owner.acquire()).toEqual({ status: "GONE" });
+  expect(await owner.release(other)).toEqual({ status: "missing", lockData: null });
+  expect(await owner.acquire()).toEqual({ status: "gone" });
 });
 
 it("R3 a compensating release, which knows no fence, deletes its own hash whatever the fence", async () => {
@@ -55,7 +55,7 @@ it("R3 a compensating release, which knows no fence, deletes its own hash whatev
   const owner = scene.owner();
   await owner.acquire();
   owner.fence = undefined;
-  expect(await owner.release()).toEqual({ status: "SUCCESS", lockData: null });
+  expect(await owner.release()).toEqual({ status: "released", lockData: null });
   expect(await scene.exists(owner.lockKey)).toBe(false);
 });
 

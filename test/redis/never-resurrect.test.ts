@@ -8,7 +8,7 @@ it("R2 a renewal whose lock is missing is LOST and creates nothing", async () =>
   const owner = scene.owner();
   await owner.acquire({ ttlMs: 10_000 });
   await scene.command("DEL", owner.lockKey);
-  expect(await owner.renew({ ttlMs: 60_000 })).toEqual(["LOST"]);
+  expect(await owner.renew({ ttlMs: 60_000 })).toEqual(["lost"]);
   expect(await scene.exists(owner.lockKey)).toBe(false);
   expect(await scene.pttl(owner.procKey)).toBeLessThanOrEqual(10_000);
 });
@@ -18,7 +18,7 @@ it("R2 a renewal whose proc key is missing is LOST, creates nothing and lengthen
   const owner = scene.owner();
   await owner.acquire({ ttlMs: 10_000 });
   await scene.command("DEL", owner.procKey);
-  expect(await owner.renew({ ttlMs: 60_000 })).toEqual(["LOST"]);
+  expect(await owner.renew({ ttlMs: 60_000 })).toEqual(["lost"]);
   expect(await scene.exists(owner.procKey)).toBe(false);
   expect(await scene.pttl(owner.lockKey)).toBeLessThanOrEqual(10_000);
 });
@@ -28,7 +28,7 @@ it("R2 a renewal that finds neither is LOST and creates neither", async () => {
   const owner = scene.owner();
   await owner.acquire();
   await scene.command("DEL", owner.lockKey, owner.procKey);
-  expect(await owner.renew()).toEqual(["LOST"]);
+  expect(await owner.renew()).toEqual(["lost"]);
   expect(await scene.command("EXISTS", owner.lockKey, owner.procKey)).toBe(0);
 });
 
@@ -44,7 +44,7 @@ it("R2 in one renewal of several locks each has its own outcome", async () => {
     ttlMs: 60_000,
     livenessMs: 60_000,
   }));
-  expect(await scene.database.renew(requests)).toEqual(["LOST", "SUCCESS"]);
+  expect(await scene.database.renew(requests)).toEqual(["lost", "renewed"]);
   expect(await scene.exists(lost.lockKey)).toBe(false);
   expect(await scene.pttl(kept.lockKey)).toBeGreaterThan(40_000);
 });
@@ -54,8 +54,8 @@ it("R2 an acquire sent again after its proc key has gone is LOST, and no renewal
   const owner = scene.owner();
   await owner.acquire({ ttlMs: 10_000 });
   await scene.command("DEL", owner.procKey);
-  expect(await owner.acquire({ ttlMs: 60_000 })).toEqual({ status: "LOST" });
-  expect(await owner.renew({ ttlMs: 60_000 })).toEqual(["LOST"]);
+  expect(await owner.acquire({ ttlMs: 60_000 })).toEqual({ status: "lost" });
+  expect(await owner.renew({ ttlMs: 60_000 })).toEqual(["lost"]);
   expect(await scene.command("EXISTS", owner.lockKey, owner.procKey)).toBe(0);
 });
 

@@ -12,7 +12,7 @@ it("R1 an acquire sent again with shorter times shortens neither the lock nor it
   const owner = scene.owner();
   await owner.acquire({ ttlMs: LONG_MS });
   const again = await owner.acquire({ ttlMs: SHORT_MS });
-  expect(again).toEqual({ status: "SUCCESS", fence: owner.fence, takenOver: undefined });
+  expect(again).toEqual({ status: "granted", fence: owner.fence, takenOver: undefined });
   expect(await scene.pttl(owner.lockKey)).toBeGreaterThan(STILL_LONG_MS);
   expect(await scene.pttl(owner.procKey)).toBeGreaterThan(STILL_LONG_MS);
 });
@@ -30,7 +30,7 @@ it("R1 a late, shorter renewal never shortens the time left", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire({ ttlMs: LONG_MS });
-  expect(await owner.renew({ ttlMs: SHORT_MS })).toEqual(["SUCCESS"]);
+  expect(await owner.renew({ ttlMs: SHORT_MS })).toEqual(["renewed"]);
   expect(await scene.pttl(owner.lockKey)).toBeGreaterThan(STILL_LONG_MS);
   expect(await scene.pttl(owner.procKey)).toBeGreaterThan(STILL_LONG_MS);
 });
@@ -39,8 +39,8 @@ it("R1 an extension lengthens lock and liveness, and the plain renewal after it 
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire({ ttlMs: 5_000 });
-  expect(await owner.renew({ ttlMs: LONG_MS })).toEqual(["SUCCESS"]);
-  expect(await owner.renew({ ttlMs: 5_000 })).toEqual(["SUCCESS"]);
+  expect(await owner.renew({ ttlMs: LONG_MS })).toEqual(["renewed"]);
+  expect(await owner.renew({ ttlMs: 5_000 })).toEqual(["renewed"]);
   expect(await scene.pttl(owner.lockKey)).toBeGreaterThan(STILL_LONG_MS);
   expect(await scene.pttl(owner.procKey)).toBeGreaterThan(STILL_LONG_MS);
 });
@@ -49,7 +49,7 @@ it("R1 lock and liveness are lengthened each by itself", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire({ ttlMs: LONG_MS, livenessMs: 5_000 });
-  expect(await owner.renew({ ttlMs: SHORT_MS, livenessMs: LONG_MS })).toEqual(["SUCCESS"]);
+  expect(await owner.renew({ ttlMs: SHORT_MS, livenessMs: LONG_MS })).toEqual(["renewed"]);
   expect(await scene.pttl(owner.lockKey)).toBeGreaterThan(STILL_LONG_MS);
   expect(await scene.pttl(owner.procKey)).toBeGreaterThan(STILL_LONG_MS);
 });
@@ -61,7 +61,7 @@ it("R1 a renewal of 0 ms only asks: it changes neither times nor records", async
   const before = await scene.text(owner.lockKey);
   const changed = { ...owner.claims[0].lockData, fence: owner.fence ?? 0, extendedAt: "later" };
   const request = { key: "key", lockData: changed, ttlMs: 0, livenessMs: 0 };
-  expect(await scene.database.renew([request])).toEqual(["SUCCESS"]);
+  expect(await scene.database.renew([request])).toEqual(["renewed"]);
   expect(await scene.text(owner.lockKey)).toBe(before);
   expect(await scene.pttl(owner.lockKey)).toBeGreaterThan(STILL_LONG_MS);
   expect(await scene.pttl(owner.procKey)).toBeGreaterThan(STILL_LONG_MS);
@@ -72,7 +72,7 @@ it("R1 a lock that somebody freed of its expiry keeps none through its owner's r
   const owner = scene.owner();
   await owner.acquire();
   await scene.command("PERSIST", owner.lockKey);
-  expect(await owner.renew()).toEqual(["SUCCESS"]);
+  expect(await owner.renew()).toEqual(["renewed"]);
   await owner.acquire();
   expect(await scene.pttl(owner.lockKey)).toBe(-1);
 });
@@ -82,7 +82,7 @@ it("R1 completing several keys of which one is already had does not shorten that
   const owner = scene.owner(["a", "b"]);
   await owner.acquire({ ttlMs: LONG_MS });
   await scene.command("DEL", scene.lockKey("b"));
-  expect(await owner.acquire({ ttlMs: SHORT_MS })).toMatchObject({ status: "SUCCESS" });
+  expect(await owner.acquire({ ttlMs: SHORT_MS })).toMatchObject({ status: "granted" });
   expect(await scene.pttl(scene.lockKey("a"))).toBeGreaterThan(STILL_LONG_MS);
   expect(await scene.pttl(owner.procKey)).toBeGreaterThan(STILL_LONG_MS);
 });

@@ -51,7 +51,7 @@ describe.skipIf(onlyBorrowedRedis)("a real refusal", () => {
       message: expect.stringContaining("READONLY"),
     });
     await scene.command("REPLICAOF", "NO", "ONE");
-    expect(await owner.acquire()).toMatchObject({ status: "SUCCESS" });
+    expect(await owner.acquire()).toMatchObject({ status: "granted" });
     await scene.clear();
   });
 
@@ -75,7 +75,7 @@ describe.skipIf(onlyBorrowedRedis)("a real refusal", () => {
     await scene.command("SCRIPT", "KILL");
     expect(String(await slow)).toContain("script");
     await scene.command("CONFIG", "SET", "busy-reply-threshold", "5000");
-    expect(await owner.acquire()).toMatchObject({ status: "SUCCESS" });
+    expect(await owner.acquire()).toMatchObject({ status: "granted" });
     await scene.clear();
   });
 

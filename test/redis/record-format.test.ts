@@ -69,7 +69,7 @@ it("a renewal stores the record it is given, with its fence, and a new aliveAt",
   const { fence = 0 } = owner;
   const lockData = { ...owner.claims[0].lockData, fence, extendedAt: "2030-01-01T00:00:00.000Z" };
   const request = { key: "key", lockData, ttlMs: 60_000, livenessMs: 60_000 };
-  expect(await scene.database.renew([request])).toEqual(["SUCCESS"]);
+  expect(await scene.database.renew([request])).toEqual(["renewed"]);
   expect(await scene.record()).toEqual(lockData);
   expect(await scene.database.readProcessData(owner.processHash)).toEqual({
     aliveAt: expect.stringMatching(ISO),
@@ -106,13 +106,13 @@ it("keys and traces of any script come through as they are", async () => {
     "*?[a]",
   ]) {
     const owner = scene.owner(key, { trace: `путь ${key}` });
-    expect(await owner.acquire()).toMatchObject({ status: "SUCCESS" });
-    expect(await owner.renew()).toEqual(["SUCCESS"]);
+    expect(await owner.acquire()).toMatchObject({ status: "granted" });
+    expect(await owner.renew()).toEqual(["renewed"]);
     expect(await scene.owner(key).acquire()).toMatchObject({
       key,
       lockData: { ownerHash: owner.ownerHash, trace: `путь ${key}` },
     });
-    expect(await owner.release()).toMatchObject({ status: "SUCCESS" });
+    expect(await owner.release()).toMatchObject({ status: "released" });
   }
 });
 

@@ -7,7 +7,7 @@ it("several keys are had together, under one fence and one proc key", async () =
   const scene = scenes.open();
   const owner = scene.owner(["a", "b", "c"]);
   const outcome = await owner.acquire();
-  expect(outcome).toEqual({ status: "SUCCESS", fence: owner.fence, takenOver: undefined });
+  expect(outcome).toEqual({ status: "granted", fence: owner.fence, takenOver: undefined });
   for (const key of ["a", "b", "c"]) {
     expect(await scene.record(key)).toMatchObject({
       ownerHash: `${key}@${owner.processHash}.0`,
@@ -17,7 +17,7 @@ it("several keys are had together, under one fence and one proc key", async () =
   }
   expect(await scene.text(scene.fenceKey())).toBe(String(owner.fence));
   expect(await scene.command("KEYS", `${scene.prefix}proc:*`)).toHaveLength(1);
-  expect(await owner.renew()).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
+  expect(await owner.renew()).toEqual(["renewed", "renewed", "renewed"]);
 });
 
 it("one held key refuses them all: none is created, and the refusal names it", async () => {
@@ -26,7 +26,7 @@ it("one held key refuses them all: none is created, and the refusal names it", a
   await holder.acquire();
   const owner = scene.owner(["a", "b", "c"]);
   expect(await owner.acquire()).toMatchObject({
-    status: "SOMEONE_ELSE_HOLDS_LOCK",
+    status: "held",
     key: "b",
     lockData: { ownerHash: holder.ownerHash },
   });
@@ -43,7 +43,7 @@ it("a refusal deletes the keys that are its own already", async () => {
   expect(await owner.acquire()).toMatchObject({ key: "b" });
   expect(await scene.command("EXISTS", scene.lockKey("a"), scene.lockKey("c"))).toBe(0);
   expect(await scene.exists(owner.procKey)).toBe(false);
-  expect(await thief.renew()).toEqual(["SUCCESS"]);
+  expect(await thief.renew()).toEqual(["renewed"]);
 });
 
 it("where some are one's own and the rest free, all are created again under one new fence", async () => {
@@ -53,14 +53,14 @@ it("where some are one's own and the rest free, all are created again under one 
   const before = owner.fence ?? 0;
   await scene.command("DEL", scene.lockKey("a"));
   expect(await owner.acquire()).toEqual({
-    status: "SUCCESS",
+    status: "granted",
     fence: before + 1,
     takenOver: undefined,
   });
   expect(await scene.record("a")).toMatchObject({ fence: before + 1 });
   expect(await scene.record("b")).toMatchObject({ fence: before + 1 });
-  expect(await owner.renew({ fence: before })).toEqual(["LOST", "LOST"]);
-  expect(await owner.renew()).toEqual(["SUCCESS", "SUCCESS"]);
+  expect(await owner.renew({ fence: before })).toEqual(["lost", "lost"]);
+  expect(await owner.renew()).toEqual(["renewed", "renewed"]);
 });
 
 it("keys of several dead holders are taken over together", async () => {
@@ -71,7 +71,7 @@ it("keys of several dead holders are taken over together", async () => {
   await scene.command("DEL", first.procKey, second.procKey);
   const heir = scene.owner(["a", "b", "c"]);
   const suspects = [...second.suspects, ...first.suspects];
-  expect(await heir.acquire({ suspects })).toMatchObject({ status: "SUCCESS", takenOver: "a" });
+  expect(await heir.acquire({ suspects })).toMatchObject({ status: "granted", takenOver: "a" });
   expect(await scene.text(first.goneKey)).toBe("taken");
   expect(await scene.text(second.goneKey)).toBe("taken");
 });
@@ -106,8 +106,8 @@ it("of acquisitions of overlapping keys at once, each leaves whole sets only", a
   const names = ["a", "b", "c", "d"];
   const owners = names.map((key, at) => scene.owner([key, names[(at + 1) % 4] ?? "a"]));
   const outcomes = await Promise.all(owners.map((owner) => owner.acquire()));
-  const winners = owners.filter((_, at) => outcomes[at]?.status === "SUCCESS");
+  const winners = owners.filter((_, at) => outcomes[at]?.status === "granted");
   expect(winners.length).toBeGreaterThanOrEqual(1);
-  for (const winner of winners) expect(await winner.renew()).toEqual(["SUCCESS", "SUCCESS"]);
+  for (const winner of winners) expect(await winner.renew()).toEqual(["renewed", "renewed"]);
   expect(await scene.command("KEYS", `${scene.prefix}lock:*`)).toHaveLength(2 * winners.length);
 });

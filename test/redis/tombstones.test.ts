@@ -12,7 +12,7 @@ it("R4 an acquire delivered after its release creates nothing", async () => {
   const { opened, open } = gate();
   session.faults.add({ kind: "hold-late", script: "acquire", times: 1, until: opened });
   await expect(owner.acquire()).rejects.toMatchObject({ applied: "unknown" });
-  expect(await owner.release()).toEqual({ status: "NO_KEY", lockData: null });
+  expect(await owner.release()).toEqual({ status: "missing", lockData: null });
   open();
   await session.settled();
   expect(session.counters.applied).toBe(2);
@@ -23,12 +23,12 @@ it("R4 a release leaves `released` for the grace, and an acquire under its token
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire();
-  expect(await owner.release()).toEqual({ status: "SUCCESS", lockData: null });
+  expect(await owner.release()).toEqual({ status: "released", lockData: null });
   expect(await scene.text(owner.goneKey)).toBe("released");
   const graceLeft = await scene.pttl(owner.goneKey);
   expect(graceLeft).toBeGreaterThan(GRACE_MS / 2);
   expect(graceLeft).toBeLessThanOrEqual(GRACE_MS);
-  expect(await owner.acquire()).toEqual({ status: "GONE" });
+  expect(await owner.acquire()).toEqual({ status: "gone" });
   expect(await scene.command("EXISTS", owner.lockKey, owner.procKey)).toBe(0);
 });
 
@@ -36,11 +36,11 @@ it("R4 the same release sent twice is SUCCESS twice, also when another has the l
   const scene = scenes.open();
   const [owner, successor] = [scene.owner(), scene.owner()];
   await owner.acquire();
-  expect(await owner.release()).toEqual({ status: "SUCCESS", lockData: null });
-  expect(await owner.release()).toEqual({ status: "SUCCESS", lockData: null });
+  expect(await owner.release()).toEqual({ status: "released", lockData: null });
+  expect(await owner.release()).toEqual({ status: "released", lockData: null });
   await successor.acquire();
-  expect(await owner.release()).toEqual({ status: "SUCCESS", lockData: null });
-  expect(await successor.renew()).toEqual(["SUCCESS"]);
+  expect(await owner.release()).toEqual({ status: "released", lockData: null });
+  expect(await successor.renew()).toEqual(["renewed"]);
 });
 
 it("R4 a release delivered twice in one request answers SUCCESS with either reply", async () => {
@@ -49,7 +49,7 @@ it("R4 a release delivered twice in one request answers SUCCESS with either repl
     const owner = scene.owner();
     await owner.acquire();
     scene.rest.session.faults.add({ kind: "duplicate", script: "release", times: 1, reply });
-    expect(await owner.release()).toEqual({ status: "SUCCESS", lockData: null });
+    expect(await owner.release()).toEqual({ status: "released", lockData: null });
   }
 });
 
@@ -58,10 +58,10 @@ it("R4 the release of a lock that had expired is NO_KEY, also when sent twice, a
   const owner = scene.owner();
   await owner.acquire();
   await scene.command("DEL", owner.lockKey, owner.procKey);
-  expect(await owner.release()).toEqual({ status: "NO_KEY", lockData: null });
-  expect(await owner.release()).toEqual({ status: "NO_KEY", lockData: null });
+  expect(await owner.release()).toEqual({ status: "missing", lockData: null });
+  expect(await owner.release()).toEqual({ status: "missing", lockData: null });
   expect(await scene.pttl(owner.goneKey)).toBeGreaterThan(GRACE_MS / 2);
-  expect(await owner.acquire()).toEqual({ status: "GONE" });
+  expect(await owner.acquire()).toEqual({ status: "gone" });
   expect(await scene.exists(owner.lockKey)).toBe(false);
 });
 
@@ -69,10 +69,10 @@ it("R4 a release that finds a successor is not owned, stays so, and still keeps 
   const scene = scenes.open();
   const [owner, successor] = [scene.owner(), scene.owner()];
   await successor.acquire();
-  expect(await owner.release()).toMatchObject({ status: "SOMEONE_ELSE_HOLDS_LOCK" });
+  expect(await owner.release()).toMatchObject({ status: "held" });
   await successor.release();
-  expect(await owner.release()).toEqual({ status: "NO_KEY", lockData: null });
-  expect(await owner.acquire()).toEqual({ status: "GONE" });
+  expect(await owner.release()).toEqual({ status: "missing", lockData: null });
+  expect(await owner.acquire()).toEqual({ status: "gone" });
   expect(await scene.exists(owner.lockKey)).toBe(false);
 });
 
@@ -81,13 +81,13 @@ it("R4 a takeover leaves `taken` for the old owner, whose release and acquire th
   const [dead, heir] = [scene.owner(), scene.owner()];
   await dead.acquire();
   await scene.command("DEL", dead.procKey);
-  expect(await heir.acquire({ suspects: dead.suspects })).toMatchObject({ status: "SUCCESS" });
+  expect(await heir.acquire({ suspects: dead.suspects })).toMatchObject({ status: "granted" });
   expect(await scene.text(dead.goneKey)).toBe("taken");
   expect(await scene.pttl(dead.goneKey)).toBeGreaterThan(GRACE_MS / 2);
-  expect(await dead.release()).toMatchObject({ status: "SOMEONE_ELSE_HOLDS_LOCK" });
+  expect(await dead.release()).toMatchObject({ status: "held" });
   await heir.release();
-  expect(await dead.release()).toEqual({ status: "NO_KEY", lockData: null, isTaken: true });
-  expect(await dead.acquire()).toEqual({ status: "GONE" });
+  expect(await dead.release()).toEqual({ status: "missing", lockData: null, isTaken: true });
+  expect(await dead.acquire()).toEqual({ status: "gone" });
   expect(await scene.text(dead.goneKey)).toBe("taken");
 });
 
@@ -99,9 +99,9 @@ it("R4 forceDelete leaves `forced`: sent twice it is true twice, and the owner k
   expect(await scene.text(owner.goneKey)).toBe("forced");
   expect(await scene.pttl(owner.goneKey)).toBeGreaterThan(GRACE_MS / 2);
   expect(await scene.database.forceDelete("key", owner.ownerHash)).toBe(true);
-  expect(await owner.acquire()).toEqual({ status: "GONE" });
-  expect(await owner.renew()).toEqual(["LOST"]);
-  expect(await owner.release()).toEqual({ status: "NO_KEY", lockData: null, isTaken: true });
+  expect(await owner.acquire()).toEqual({ status: "gone" });
+  expect(await owner.renew()).toEqual(["lost"]);
+  expect(await owner.release()).toEqual({ status: "missing", lockData: null, isTaken: true });
 });
 
 it("R4 the second send of a forceDelete spares the successor", async () => {
@@ -111,7 +111,7 @@ it("R4 the second send of a forceDelete spares the successor", async () => {
   await scene.database.forceDelete("key", owner.ownerHash);
   await successor.acquire();
   expect(await scene.database.forceDelete("key", owner.ownerHash)).toBe(true);
-  expect(await successor.renew()).toEqual(["SUCCESS"]);
+  expect(await successor.renew()).toEqual(["renewed"]);
 });
 
 it("R4 one tombstone of several keys makes the whole acquire GONE, and deletes what it had", async () => {
@@ -120,7 +120,7 @@ it("R4 one tombstone of several keys makes the whole acquire GONE, and deletes w
   await owner.acquire();
   const [, second] = owner.claims;
   expect(await scene.database.forceDelete("b", second?.lockData.ownerHash ?? "")).toBe(true);
-  expect(await owner.acquire()).toEqual({ status: "GONE" });
+  expect(await owner.acquire()).toEqual({ status: "gone" });
   expect(await scene.command("EXISTS", scene.lockKey("a"), scene.lockKey("b"))).toBe(0);
   expect(await scene.exists(owner.procKey)).toBe(false);
 });
@@ -129,8 +129,8 @@ it("R4 a release of several keys leaves a tombstone for each", async () => {
   const scene = scenes.open();
   const owner = scene.owner(["a", "b"]);
   await owner.acquire();
-  expect(await owner.release()).toEqual({ status: "SUCCESS", lockData: null });
-  expect(await owner.release()).toEqual({ status: "SUCCESS", lockData: null });
+  expect(await owner.release()).toEqual({ status: "released", lockData: null });
+  expect(await owner.release()).toEqual({ status: "released", lockData: null });
   for (const { lockData } of owner.claims) {
     expect(await scene.text(`${scene.prefix}gone:${lockData.ownerHash}`)).toBe("released");
   }
@@ -142,8 +142,8 @@ it("R4 a release of several keys of which one had expired is not owned, but free
   const owner = scene.owner(["a", "b"]);
   await owner.acquire();
   await scene.command("DEL", scene.lockKey("a"));
-  expect(await owner.release()).toEqual({ status: "NO_KEY", lockData: null });
-  expect(await owner.release()).toEqual({ status: "NO_KEY", lockData: null });
+  expect(await owner.release()).toEqual({ status: "missing", lockData: null });
+  expect(await owner.release()).toEqual({ status: "missing", lockData: null });
   expect(await scene.exists(scene.lockKey("b"))).toBe(false);
 });
 

@@ -8,7 +8,7 @@ import {
   type RenewOutcome,
   type Suspect,
 } from "../../src/index.ts";
-import { formatOwnerHash } from "../../src/locker/owner-hash.ts";
+import { formatOwnerHash } from "../../src/database/lock-record.ts";
 import { useRest, type Rest } from "./rest.ts";
 
 /** Asked for where a test names no time: far beyond any test's own length, in ms. */
@@ -90,7 +90,11 @@ export class Owner {
   readonly #scene: DatabaseScene;
 
   constructor(scene: DatabaseScene, keys: readonly [string, ...string[]], options: OwnerOptions) {
-    const { trace, processHash = `test/${systemRuntime.token()}`, livenessMs = TTL_MS } = options;
+    const {
+      trace,
+      processHash = `test/${systemRuntime.randomId()}`,
+      livenessMs = TTL_MS,
+    } = options;
     const [first, ...rest] = keys;
     const claim = (key: string): Claim => {
       const ownerHash = formatOwnerHash(key, processHash, trace);
@@ -133,7 +137,7 @@ export class Owner {
     const { ttlMs = TTL_MS, livenessMs = ttlMs, suspects = [] } = options;
     const { database } = this.#scene;
     const outcome = await database.acquire({ claims: this.claims, ttlMs, livenessMs, suspects });
-    if (outcome.status === "SUCCESS") this.fence = outcome.fence;
+    if (outcome.status === "granted") this.fence = outcome.fence;
     return outcome;
   }
 

@@ -18,7 +18,7 @@ class LoadingDatabase extends MemoryDatabase {
       await this.runtime.sleep(ANSWER_MS);
       throw new DatabaseError("LOADING", { applied: "no", retriable: true });
     })();
-    return this.bounded("acquire", loading);
+    return this.send("acquire", loading);
   }
 
   override async release(

@@ -48,11 +48,11 @@ it("does not show the holder of a refused lock to a logger", () => {
 
 it("takes the failure of another copy's database for what it says", () => {
   const refused = new other.DatabaseError("WRONGPASS", { applied: "no", retriable: false });
-  expect(errors.failureOf(refused)).toMatchObject({ applied: "no", retriable: false });
+  expect(errors.classifyFailure(refused)).toMatchObject({ applied: "no", retriable: false });
 });
 
 it("takes an error of unknown make for an unknown outcome", () => {
-  expect(errors.failureOf(new TypeError("fetch failed"))).toEqual({
+  expect(errors.classifyFailure(new TypeError("fetch failed"))).toEqual({
     applied: "unknown",
     retriable: true,
   });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { LockConfigurationError } from "../../src/errors.ts";
 import { checkKey, checkKeyPrefix, checkKeys, checkTrace } from "../../src/key.ts";
-import { formatOwnerHash } from "../../src/locker/owner-hash.ts";
+import { formatOwnerHash } from "../../src/database/lock-record.ts";
 
 const LONE = "\ud800";
 

@@ -96,9 +96,9 @@ it("a jump moves one clock and wakes nobody", async () => {
 it("random numbers and tokens are those of the seed", () => {
   const draw = (runtime: ManualRuntime): (string | number)[] => [
     runtime.random(),
-    runtime.token(),
+    runtime.randomId(),
     runtime.random(),
-    runtime.token(),
+    runtime.randomId(),
   ];
   const drawn = draw(new ManualRuntime({ seed: 7 }));
   expect(draw(new ManualRuntime({ seed: 7 }))).toEqual(drawn);
@@ -110,7 +110,7 @@ it("random numbers and tokens are those of the seed", () => {
 });
 
 it("runtimes that name no seed mint different tokens", () => {
-  const tokens = Array.from({ length: 100 }, () => new ManualRuntime().token());
+  const tokens = Array.from({ length: 100 }, () => new ManualRuntime().randomId());
   expect(new Set(tokens).size).toBe(100);
 });
 

@@ -34,7 +34,7 @@ it("sleeps on when asked for longer than a timer can keep", async () => {
 });
 
 it("mints tokens of the form the wire format asks for, no two alike", () => {
-  const tokens = Array.from({ length: 1_000 }, () => systemRuntime.token());
+  const tokens = Array.from({ length: 1_000 }, () => systemRuntime.randomId());
   expect(new Set(tokens).size).toBe(tokens.length);
   for (const token of tokens) expect(`leasehold/${token}`).toMatch(/^[^/@]+\/\d+\.\d+$/);
 });

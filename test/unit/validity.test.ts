@@ -1,12 +1,32 @@
 import { describe, expect, it } from "vitest";
-import { elapsed } from "../../src/runtime.ts";
-import { Validity } from "../../src/lease/validity.ts";
+import { elapsed, type Instant } from "../../src/runtime.ts";
+import { MemoryDatabase } from "../../src/testing/index.ts";
+import { Lease } from "../../src/lease/lease.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
 
-const at = (wall: number, monotonic = wall): { wall: number; monotonic: number } => ({
+const at = (wall: number, monotonic = wall): Instant => ({
   wall,
   monotonic,
 });
+
+/** Granted both TTLs by a request that left at `since`. */
+function granted(since: Instant, ttlMs: number, livenessMs: number): Lease {
+  const runtime = new ManualRuntime();
+  const database = new MemoryDatabase({ runtime });
+  const context = { database, runtime, waitUntil: undefined, keyPrefix: "", emit: () => {} };
+  const keeper = { context, renew: async () => {}, reschedule: () => {}, remove: () => {} };
+  const owner = { ownerHash: "a@b/1.1.0", processHash: "b/1.1", trace: undefined };
+  return new Lease(keeper, {
+    keys: ["a"],
+    claims: [{ key: "a", lockData: database.createLockData(owner) }],
+    fence: 1,
+    times: { ttlMs, livenessMs },
+    since,
+    trace: undefined,
+    renewal: { enabled: false, onlyLiveness: false, intervalMs: 1_000, maxHoldMs: 1_000 },
+    deadline: undefined,
+  });
+}
 
 describe("elapsed time", () => {
   it("is what the monotonic clock says when the wall clock jumps back", () => {
@@ -22,10 +42,10 @@ describe("elapsed time", () => {
   });
 });
 
-describe("validity", () => {
+describe("a lease can be relied on: its validity", () => {
   it("counts from before the request left, however late the answer came", () => {
-    const validity = new Validity(at(0), 10_000, 10_000);
-    expect(validity.remaining(at(9_000))).toBe(800);
+    const lease = granted(at(0), 10_000, 10_000);
+    expect(lease.remainingMs(at(9_000))).toBe(800);
   });
 
   it.each([
@@ -34,56 +54,56 @@ describe("validity", () => {
     { ttl: 500, margin: 20, why: "at least 20 ms of a short TTL" },
     { ttl: 100, margin: 20, why: "at least 20 ms of the shortest TTL" },
   ])("does not rely on $why", ({ ttl, margin }) => {
-    const validity = new Validity(at(0), ttl, ttl);
-    expect(validity.remaining(at(0))).toBe(ttl - margin);
-    expect(validity.remaining(at(ttl - margin))).toBe(0);
+    const lease = granted(at(0), ttl, ttl);
+    expect(lease.remainingMs(at(0))).toBe(ttl - margin);
+    expect(lease.remainingMs(at(ttl - margin))).toBe(0);
   });
 
   it("ends with the liveness TTL when that is the shorter", () => {
-    expect(new Validity(at(0), 60_000, 10_000).remaining(at(0))).toBe(9_800);
+    expect(granted(at(0), 60_000, 10_000).remainingMs(at(0))).toBe(9_800);
   });
 
   it("ends with the lock TTL when that is the shorter", () => {
-    expect(new Validity(at(0), 10_000, 60_000).remaining(at(0))).toBe(9_800);
+    expect(granted(at(0), 10_000, 60_000).remainingMs(at(0))).toBe(9_800);
   });
 
   it("goes on from a later proof", () => {
-    const validity = new Validity(at(0), 10_000, 10_000);
-    validity.prove(at(5_000), 10_000, 10_000, at(5_100));
-    expect(validity.remaining(at(5_100))).toBe(9_700);
+    const lease = granted(at(0), 10_000, 10_000);
+    lease.confirm({ ttlMs: 10_000, livenessMs: 10_000 }, at(5_000), at(5_100));
+    expect(lease.remainingMs(at(5_100))).toBe(9_700);
   });
 
   it("is not shortened by a proof that ends earlier or was delivered late", () => {
-    const validity = new Validity(at(0), 60_000, 60_000);
-    validity.prove(at(1_000), 1_000, 1_000, at(1_000));
-    validity.prove(at(0), 30_000, 30_000, at(2_000));
-    expect(validity.remaining(at(2_000))).toBe(56_800);
+    const lease = granted(at(0), 60_000, 60_000);
+    lease.confirm({ ttlMs: 1_000, livenessMs: 1_000 }, at(1_000), at(1_000));
+    lease.confirm({ ttlMs: 30_000, livenessMs: 30_000 }, at(0), at(2_000));
+    expect(lease.remainingMs(at(2_000))).toBe(56_800);
   });
 
   it("is not lengthened by a proof of only one of the two TTLs", () => {
-    const validity = new Validity(at(0), 10_000, 10_000);
-    validity.prove(at(5_000), 60_000, 0, at(5_000));
-    expect(validity.remaining(at(5_000))).toBe(4_800);
-    validity.prove(at(5_000), 0, 60_000, at(5_000));
-    expect(validity.remaining(at(5_000))).toBe(58_800);
+    const lease = granted(at(0), 10_000, 10_000);
+    lease.confirm({ ttlMs: 60_000, livenessMs: 0 }, at(5_000), at(5_000));
+    expect(lease.remainingMs(at(5_000))).toBe(4_800);
+    lease.confirm({ ttlMs: 0, livenessMs: 60_000 }, at(5_000), at(5_000));
+    expect(lease.remainingMs(at(5_000))).toBe(58_800);
   });
 
   it("ends on time although the wall clock is set back an hour", () => {
-    const validity = new Validity(at(3_600_000, 0), 10_000, 10_000);
-    expect(validity.remaining(at(0, 9_801))).toBeLessThan(0);
+    const lease = granted(at(3_600_000, 0), 10_000, 10_000);
+    expect(lease.remainingMs(at(0, 9_801))).toBeLessThan(0);
   });
 
   it("is over after a suspend that stopped the monotonic clock", () => {
-    const validity = new Validity(at(0, 0), 10_000, 10_000);
-    expect(validity.remaining(at(3_600_000, 5))).toBeLessThan(0);
+    const lease = granted(at(0, 0), 10_000, 10_000);
+    expect(lease.remainingMs(at(3_600_000, 5))).toBeLessThan(0);
   });
 
   it("names as expiry the earlier TTL, without the margin, on the wall clock of now", () => {
     const clock = new ManualRuntime();
-    const validity = new Validity(clock.now(), 60_000, 10_000);
+    const lease = granted(clock.now(), 60_000, 10_000);
     const start = clock.wall;
-    expect(validity.expiresAt(clock.now()).getTime()).toBe(start + 10_000);
+    expect(lease.expiresAt(clock.now()).getTime()).toBe(start + 10_000);
     clock.wall -= 3_600_000;
-    expect(validity.expiresAt(clock.now()).getTime()).toBe(clock.wall + 10_000);
+    expect(lease.expiresAt(clock.now()).getTime()).toBe(clock.wall + 10_000);
   });
 });

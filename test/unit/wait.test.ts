@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it, vi } from "vitest";
-import { bounded, linkSignals } from "../../src/timeout.ts";
+import { bounded, linkSignals } from "../../src/runtime.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
 
 const never = (): Promise<never> => new Promise(() => {});

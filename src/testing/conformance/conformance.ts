@@ -1,6 +1,5 @@
-import type { Database } from "../../database/database.ts";
 import { systemRuntime } from "../../runtime.ts";
-import { NEEDS, type Definition } from "./definition.ts";
+import { NEEDS, type ConformanceBackend, type Definition } from "./definition.ts";
 import { expiry } from "./expiry.ts";
 import { expiryFirst } from "./expiry-first.ts";
 import { fences } from "./fences.ts";
@@ -11,25 +10,11 @@ import { liveness } from "./liveness.ts";
 import { neverResurrect } from "./never-resurrect.ts";
 import { neverShorten } from "./never-shorten.ts";
 import { primitives } from "./primitives.ts";
-import type { RawStorage } from "./raw-storage.ts";
 import { repeatedSends } from "./repeated-sends.ts";
 import { Scene } from "./scene.ts";
 import { severalKeys } from "./several-keys.ts";
 import { takeover } from "./takeover.ts";
 import { tombstones } from "./tombstones.ts";
-
-/** A database to be put to the test. Its storage is empty, and nobody else's. */
-export interface ConformanceBackend {
-  readonly database: Database;
-  /** Lets a case force expiry, look, and put something malformed there. */
-  readonly storage?: RawStorage | undefined;
-  /** Lets time pass for the storage. @default waits */
-  readonly pass?: ((ms: number) => Promise<void>) | undefined;
-  /** Makes the storage refuse whatever needs room, and ends that. */
-  readonly setFull?: ((isFull: boolean) => Promise<void>) | undefined;
-  /** Runs after the case, however it ended: removes what is left. */
-  readonly close?: (() => Promise<void>) | undefined;
-}
 
 /** `skipped`: what the backend lacks. */
 export type ConformanceResult = "passed" | { readonly skipped: string };

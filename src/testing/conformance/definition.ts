@@ -1,5 +1,19 @@
-import type { ConformanceBackend } from "./conformance.ts";
+import type { Database } from "../../database/database.ts";
+import type { RawStorage } from "./raw-storage.ts";
 import type { Scene } from "./scene.ts";
+
+/** A database to be put to the test. Its storage is empty, and nobody else's. */
+export interface ConformanceBackend {
+  readonly database: Database;
+  /** Lets a case force expiry, look, and put something malformed there. */
+  readonly storage?: RawStorage | undefined;
+  /** Lets time pass for the storage. @default waits */
+  readonly pass?: ((ms: number) => Promise<void>) | undefined;
+  /** Makes the storage refuse whatever needs room, and ends that. */
+  readonly setFull?: ((isFull: boolean) => Promise<void>) | undefined;
+  /** Runs after the case, however it ended: removes what is left. */
+  readonly close?: (() => Promise<void>) | undefined;
+}
 
 /** What a case asks of a backend beyond the primitives. */
 export type Need =

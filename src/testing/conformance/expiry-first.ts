@@ -29,7 +29,7 @@ export const expiryFirst: readonly Definition[] = [
         await owner.renews({ ttlMs: 0 });
       });
       await scene.left([owner.lock, owner.proc], STILL_LONG_MS, LONG_MS);
-      await owner.releases("SUCCESS");
+      await owner.releases("released");
     },
   ),
 
@@ -50,7 +50,7 @@ export const expiryFirst: readonly Definition[] = [
     const owner = scene.owner();
     await owner.acquires();
     await whileFull(scene, async () => {
-      await owner.releases("SUCCESS");
+      await owner.releases("released");
       await scene.holderIs("key", null);
     });
     await scene.owner().acquires();
@@ -63,8 +63,8 @@ export const expiryFirst: readonly Definition[] = [
       const [owner, holder] = [scene.owner("a"), scene.owner("b")];
       await holder.acquires();
       await whileFull(scene, async () => {
-        await owner.releases("NO_KEY");
-        await scene.owner("b").releases("SOMEONE_ELSE_HOLDS_LOCK");
+        await owner.releases("missing");
+        await scene.owner("b").releases("held");
       });
       await holder.renews();
     },
@@ -73,7 +73,7 @@ export const expiryFirst: readonly Definition[] = [
   define("R5 a refusal on a full database is answered", ["full"], async (scene) => {
     await scene.owner().acquires();
     await whileFull(scene, async () => {
-      same((await scene.owner().acquire()).status, "SOMEONE_ELSE_HOLDS_LOCK", "acquire");
+      same((await scene.owner().acquire()).status, "held", "acquire");
     });
   }),
 

@@ -27,7 +27,7 @@ export const expiry: readonly Definition[] = [
     await owner.isLost();
     same(await scene.database.inspect("key"), null, "inspect");
     await next.acquires();
-    await owner.releases("SOMEONE_ELSE_HOLDS_LOCK");
+    await owner.releases("held");
     await scene.holderIs("key", next);
   }),
 
@@ -35,7 +35,7 @@ export const expiry: readonly Definition[] = [
     const owner = scene.owner();
     await owner.acquires({ ttlMs: SHORT_MS });
     await scene.pass(OVER_MS);
-    await owner.releases("NO_KEY");
+    await owner.releases("missing");
   }),
 
   define("a process that is no longer reported alive is dead after its TTL", [], async (scene) => {
@@ -55,7 +55,7 @@ export const expiry: readonly Definition[] = [
       const [outcome] = await owner.renew({ ttlMs: TTL_MS });
       await scene.pass(1_200);
       // A machine so slow that the renewal itself came too late proves nothing.
-      if (outcome === "SUCCESS") await owner.renews();
+      if (outcome === "renewed") await owner.renews();
     },
   ),
 
@@ -97,7 +97,7 @@ export const expiry: readonly Definition[] = [
       await scene.storage.write("lock:key", JSON.stringify(lockData), null);
       const refused = await scene.owner().acquire();
       const expected = {
-        status: "SOMEONE_ELSE_HOLDS_LOCK",
+        status: "held",
         key: "key",
         lockData,
         remainingMs: null,

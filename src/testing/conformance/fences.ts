@@ -28,7 +28,7 @@ export const fences: readonly Definition[] = [
     const owner = scene.owner("c");
     await owner.acquires();
     drawn.push(fenceOf(owner));
-    await owner.releases("SUCCESS");
+    await owner.releases("released");
     drawn.push(await draw(scene, "c"));
     rises(drawn);
   }),
@@ -107,7 +107,7 @@ export const fences: readonly Definition[] = [
       const { lockData } = scene.owner("a");
       const record = JSON.stringify({ ...lockData, fence: LARGE });
       await scene.storage.write("lock:a", record, TTL_MS);
-      has(await scene.owner("a").acquire(), { status: "SOMEONE_ELSE_HOLDS_LOCK" }, "acquire");
+      has(await scene.owner("a").acquire(), { status: "held" }, "acquire");
       await scene.storage.remove("fence");
       rises([LARGE, await draw(scene, "b")]);
     },
@@ -119,13 +119,13 @@ export const fences: readonly Definition[] = [
     await owner.acquires();
     same(owner.fence, LARGE + 1, "the fence drawn");
     same((await scene.database.readLockData("key"))?.fence, LARGE + 1, "the fence stored");
-    const again = { status: "SUCCESS", fence: LARGE + 1, takenOver: undefined };
+    const again = { status: "granted", fence: LARGE + 1, takenOver: undefined };
     same(await owner.acquire(), again, "acquire sent again");
     const refused = await scene.owner().acquire();
     same("lockData" in refused && refused.lockData?.fence, LARGE + 1, "the fence of the holder");
     await owner.renews();
     await owner.isLost({ fence: LARGE });
     await owner.isLost({ fence: LARGE + 2 });
-    await owner.releases("SUCCESS");
+    await owner.releases("released");
   }),
 ];

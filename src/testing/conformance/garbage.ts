@@ -3,7 +3,8 @@ import type { StoredName } from "./raw-storage.ts";
 import { TTL_MS, type Scene } from "./scene.ts";
 import { between, has, rejects, same } from "./verify.ts";
 
-const HELD = { status: "SOMEONE_ELSE_HOLDS_LOCK", lockData: null };
+const HELD = { status: "held", lockData: null };
+const SOMEONE_ELSE = { status: "SOMEONE_ELSE_HOLDS_LOCK", lockData: null };
 
 const GARBAGE: Readonly<Record<string, string>> = {
   text: "held by hand",
@@ -42,13 +43,13 @@ async function isHeldBySomeone(scene: Scene): Promise<void> {
   const { lockData, ownerHash } = owner;
   has(await owner.acquire(), HELD, "acquire");
   has(await owner.acquire({ suspects: scene.owner().suspects }), HELD, "acquire with a suspicion");
-  has(await database.tryCreate("key", lockData, TTL_MS), HELD, "tryCreate");
-  has(await database.tryUpdate("key", lockData, TTL_MS, ownerHash), HELD, "tryUpdate");
-  has(await database.tryDelete("key", ownerHash), HELD, "tryDelete");
+  has(await database.tryCreate("key", lockData, TTL_MS), SOMEONE_ELSE, "tryCreate");
+  has(await database.tryUpdate("key", lockData, TTL_MS, ownerHash), SOMEONE_ELSE, "tryUpdate");
+  has(await database.tryDelete("key", ownerHash), SOMEONE_ELSE, "tryDelete");
   same(await database.readLockData("key"), null, "readLockData");
   await database.saveProcessData(owner.processHash, database.createProcessData(), TTL_MS);
   await owner.isLost();
-  await owner.releases("SOMEONE_ELSE_HOLDS_LOCK", null);
+  await owner.releases("held", null);
   same(await database.forceDelete("key", scene.owner().ownerHash), false, "forceDelete");
 }
 
@@ -65,10 +66,10 @@ async function endsItsOwner(
   const owner = scene.owner();
   await owner.acquires();
   await write(owner.gone);
-  await owner.releases("SUCCESS");
+  await owner.releases("released");
   await scene.storage.remove(owner.gone);
   await write(owner.gone);
-  same(await owner.acquire(), { status: "GONE" }, "acquire");
+  same(await owner.acquire(), { status: "gone" }, "acquire");
   same(await scene.database.forceDelete("key", owner.ownerHash), false, "forceDelete");
 }
 
@@ -95,11 +96,15 @@ export const garbage: readonly Definition[] = [
         const text = `{"ownerHash":${JSON.stringify(ownerHash)}${rest}`;
         await scene.storage.write("lock:key", text, null);
         has(await owner.acquire(), HELD, "acquire");
-        has(await database.tryCreate("key", lockData, TTL_MS), HELD, "tryCreate");
-        has(await database.tryUpdate("key", lockData, TTL_MS, ownerHash), HELD, "tryUpdate");
-        has(await database.tryDelete("key", ownerHash), HELD, "tryDelete");
+        has(await database.tryCreate("key", lockData, TTL_MS), SOMEONE_ELSE, "tryCreate");
+        has(
+          await database.tryUpdate("key", lockData, TTL_MS, ownerHash),
+          SOMEONE_ELSE,
+          "tryUpdate",
+        );
+        has(await database.tryDelete("key", ownerHash), SOMEONE_ELSE, "tryDelete");
         same(await database.forceDelete("key", ownerHash), false, "forceDelete");
-        await owner.releases("SOMEONE_ELSE_HOLDS_LOCK", null);
+        await owner.releases("held", null);
         same(await scene.storage.read("lock:key"), text, "what is at the lock key");
         await canBeForced(scene);
       },
@@ -128,7 +133,7 @@ export const garbage: readonly Definition[] = [
     same(await database.tryDelete("key", ownerHash), noKey, "tryDelete");
     same(await database.forceDelete("key", null), false, "forceDelete");
     await owner.isLost();
-    await scene.owner().releases("NO_KEY");
+    await scene.owner().releases("missing");
     await owner.acquires();
     await scene.storage.write("lock:key", "", null);
     const created = await database.tryCreate("key", scene.owner().lockData, TTL_MS);
@@ -166,7 +171,7 @@ export const garbage: readonly Definition[] = [
     async (scene) => {
       const stored = { ownerHash: "key@o/1.2.0", processHash: "o/1.2", trace: 5, livenessMs: [1] };
       await scene.storage.write("lock:key", JSON.stringify(stored), null);
-      has(await scene.owner().acquire(), { status: "SOMEONE_ELSE_HOLDS_LOCK" }, "acquire");
+      has(await scene.owner().acquire(), { status: "held" }, "acquire");
       const lockData = await scene.database.readLockData("key");
       has(lockData, { ownerHash: "key@o/1.2.0", processHash: "o/1.2" }, "readLockData");
       same(
@@ -205,7 +210,7 @@ export const garbage: readonly Definition[] = [
       await scene.storage.write(owner.proc, "alive by hand", TTL_MS);
       same(await scene.database.readProcessData(owner.processHash), null, "readProcessData");
       const refused = await scene.owner().acquire({ suspects: owner.suspects });
-      has(refused, { status: "SOMEONE_ELSE_HOLDS_LOCK" }, "acquire with a suspicion");
+      has(refused, { status: "held" }, "acquire with a suspicion");
       await owner.renews();
       same(
         (await scene.database.readProcessData(owner.processHash)) === null,

@@ -24,10 +24,10 @@ export const identity: readonly Definition[] = [
       await scene.unchanged(successor.lock, async () => {
         await stale.isLost({ ttlMs: LONG_MS });
         await stale.isLost({ ttlMs: 0 });
-        await stale.releases("SOMEONE_ELSE_HOLDS_LOCK", await scene.database.readLockData("key"));
+        await stale.releases("held", await scene.database.readLockData("key"));
       });
       await scene.left([successor.lock], 1, TTL_MS);
-      await successor.releases("SUCCESS");
+      await successor.releases("released");
     },
   ),
 
@@ -41,7 +41,7 @@ export const identity: readonly Definition[] = [
       await successor.acquires();
       await stale.isLost({ fence: successor.fence ?? null });
       stale.fence = successor.fence;
-      await stale.releases("SOMEONE_ELSE_HOLDS_LOCK");
+      await stale.releases("held");
       await scene.holderIs("key", successor);
     },
   ),
@@ -101,9 +101,9 @@ export const identity: readonly Definition[] = [
         const owner = scene.owner();
         await owner.acquires();
         await refence(scene, owner, by);
-        await owner.releases("NO_KEY");
+        await owner.releases("missing");
         await scene.absent(owner.lock, owner.proc);
-        await owner.releases("NO_KEY");
+        await owner.releases("missing");
       }
     },
   ),
@@ -115,7 +115,7 @@ export const identity: readonly Definition[] = [
       const owner = scene.owner();
       await owner.acquires();
       owner.fence = undefined;
-      await owner.releases("SUCCESS");
+      await owner.releases("released");
       await scene.holderIs("key", null);
     },
   ),
@@ -124,7 +124,7 @@ export const identity: readonly Definition[] = [
     const [first, second] = [scene.owner("a"), scene.owner("b")];
     await first.acquires();
     await second.acquires();
-    await first.releases("SUCCESS");
+    await first.releases("released");
     await scene.holderIs("b", second);
     await second.renews();
   }),

@@ -45,7 +45,7 @@ export const inspection: readonly Definition[] = [
     same(await database.forceDelete("key", holder.ownerHash), true, "the owner");
     await scene.holderIs("key", null);
     await holder.isLost();
-    await holder.releases("NO_KEY");
+    await holder.releases("missing");
   }),
 
   define("forceDelete of a free key is false, and leaves it free", [], async (scene) => {

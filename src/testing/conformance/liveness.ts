@@ -14,7 +14,7 @@ export const liveness: readonly Definition[] = [
   define("a release ends the liveness of its process", ["tombstones"], async (scene) => {
     const owner = scene.owner();
     await owner.acquires();
-    await owner.releases("SUCCESS");
+    await owner.releases("released");
     same(await scene.database.readProcessData(owner.processHash), null, "readProcessData");
   }),
 
@@ -40,7 +40,7 @@ export const liveness: readonly Definition[] = [
     const times = { ttlMs: TTL_MS, livenessMs: TTL_MS };
     const claims = [{ key: "b", lockData }];
     const refused = await scene.database.acquire({ claims, ...times, suspects: [] });
-    same(refused.status, "SOMEONE_ELSE_HOLDS_LOCK", "acquire");
+    same(refused.status, "held", "acquire");
     await first.renews();
   }),
 
@@ -48,7 +48,7 @@ export const liveness: readonly Definition[] = [
     const [holder, other] = [scene.owner(), scene.owner()];
     await holder.acquires();
     const refused = await other.acquire({ suspects: holder.suspects });
-    same(refused.status, "SOMEONE_ELSE_HOLDS_LOCK", "acquire");
+    same(refused.status, "held", "acquire");
     await scene.holderIs("key", holder);
     await holder.renews();
   }),
@@ -56,7 +56,7 @@ export const liveness: readonly Definition[] = [
   define("a dead holder is not taken over from unless suspected", [], async (scene) => {
     const dead = await scene.deadOwner();
     const refused = await scene.owner().acquire();
-    same(refused.status, "SOMEONE_ELSE_HOLDS_LOCK", "acquire");
+    same(refused.status, "held", "acquire");
     await scene.holderIs("key", dead);
   }),
 
@@ -66,10 +66,10 @@ export const liveness: readonly Definition[] = [
     async (scene) => {
       const [earlier, present, other] = [scene.owner(), scene.owner(), scene.owner()];
       await earlier.acquires();
-      await earlier.releases("SUCCESS");
+      await earlier.releases("released");
       await present.acquires();
       const refused = await other.acquire({ suspects: earlier.suspects });
-      same(refused.status, "SOMEONE_ELSE_HOLDS_LOCK", "acquire");
+      same(refused.status, "held", "acquire");
       await scene.holderIs("key", present);
     },
   ),
@@ -89,7 +89,7 @@ export const liveness: readonly Definition[] = [
       const [ownerOfDead] = dead.suspects.map((suspect) => ({ ...suspect, key: "key" }));
       for (const suspect of [processOfDead, ownerOfDead]) {
         const refused = await thief.acquire({ suspects: suspect === undefined ? [] : [suspect] });
-        same(refused.status, "SOMEONE_ELSE_HOLDS_LOCK", "acquire");
+        same(refused.status, "held", "acquire");
         await scene.holderIs("key", holder);
       }
     },
@@ -109,7 +109,7 @@ export const liveness: readonly Definition[] = [
         processHash: suspect?.processHash ?? "",
       };
       const refused = await scene.owner().acquire({ suspects: [renamed] });
-      same(refused.status, "SOMEONE_ELSE_HOLDS_LOCK", "acquire");
+      same(refused.status, "held", "acquire");
       await scene.holderIs("key", holder);
     },
   ),

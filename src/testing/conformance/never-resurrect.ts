@@ -75,12 +75,12 @@ export const neverResurrect: readonly Definition[] = [
       const [owner, next] = [scene.owner(), scene.owner()];
       await owner.acquires();
       await scene.storage.remove(owner.proc);
-      same(await owner.acquire(), { status: "LOST" }, "acquire");
+      same(await owner.acquire(), { status: "lost" }, "acquire");
       await scene.absent(owner.lock, owner.proc);
-      same(await owner.acquire(), { status: "GONE" }, "acquire sent again");
+      same(await owner.acquire(), { status: "gone" }, "acquire sent again");
       await owner.isLost();
       await next.acquires();
-      await owner.releases("SOMEONE_ELSE_HOLDS_LOCK");
+      await owner.releases("held");
       await scene.holderIs("key", next);
     },
   ),
@@ -92,14 +92,14 @@ export const neverResurrect: readonly Definition[] = [
       const owner = scene.owner(["a", "b"]);
       await owner.acquires();
       await scene.storage.remove(owner.proc);
-      same(await owner.acquire(), { status: "LOST" }, "acquire");
+      same(await owner.acquire(), { status: "lost" }, "acquire");
       await scene.absent("lock:a", "lock:b", owner.proc);
-      await owner.releases("NO_KEY");
+      await owner.releases("missing");
       for (const { key, lockData } of owner.claims) {
         const claims = [{ key, lockData }];
         const times = { ttlMs: MIDDLE_MS, livenessMs: MIDDLE_MS };
         const late = await scene.database.acquire({ claims, ...times, suspects: [] });
-        same(late, { status: "GONE" }, "acquire sent again");
+        same(late, { status: "gone" }, "acquire sent again");
       }
     },
   ),

@@ -61,7 +61,7 @@ export const neverShorten: readonly Definition[] = [
     const request = { key: "key", lockData, ttlMs: 0, livenessMs: 0 };
     await scene.unchanged(owner.lock, () =>
       scene.unchanged(owner.proc, async () => {
-        same(await scene.database.renew([request]), ["SUCCESS"], "renew");
+        same(await scene.database.renew([request]), ["renewed"], "renew");
       }),
     );
     await scene.left(both(owner), STILL_MIDDLE_MS, MIDDLE_MS);

@@ -15,17 +15,17 @@ export const repeatedSends: readonly Definition[] = [
   define("an acquire sent twice at the same time is one lock", [], async (scene) => {
     const owner = scene.owner();
     const [one, other] = await Promise.all([owner.acquire(), owner.acquire()]);
-    same(one.status, "SUCCESS", "one acquire");
+    same(one.status, "granted", "one acquire");
     same(other, one, "the other acquire");
     await owner.renews();
-    await owner.releases("SUCCESS");
+    await owner.releases("released");
   }),
 
   define("a refused acquire sent again is refused again", [], async (scene) => {
     const [holder, other] = [scene.owner(), scene.owner()];
     await holder.acquires();
     for (let send = 1; send <= 2; send += 1) {
-      same((await other.acquire()).status, "SOMEONE_ELSE_HOLDS_LOCK", `acquire ${send}`);
+      same((await other.acquire()).status, "held", `acquire ${send}`);
     }
     await holder.renews();
   }),
@@ -41,7 +41,7 @@ export const repeatedSends: readonly Definition[] = [
   define("a release sent again never frees the successor's lock", [], async (scene) => {
     const [owner, successor] = [scene.owner(), scene.owner()];
     await owner.acquires();
-    await owner.releases("SUCCESS");
+    await owner.releases("released");
     await successor.acquires();
     await owner.release();
     await scene.holderIs("key", successor);
@@ -51,14 +51,14 @@ export const repeatedSends: readonly Definition[] = [
   define("a release sent again before anyone else came is SUCCESS or NO_KEY", [], async (scene) => {
     const owner = scene.owner();
     await owner.acquires();
-    await owner.releases("SUCCESS");
-    await owner.releases(scene.database.capabilities.tombstones ? "SUCCESS" : "NO_KEY");
+    await owner.releases("released");
+    await owner.releases(scene.database.capabilities.tombstones ? "released" : "missing");
   }),
 
   define("a renewal that arrives after the release creates nothing", [], async (scene) => {
     const owner = scene.owner();
     await owner.acquires();
-    await owner.releases("SUCCESS");
+    await owner.releases("released");
     await owner.isLost();
     await scene.holderIs("key", null);
   }),

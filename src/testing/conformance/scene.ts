@@ -1,13 +1,12 @@
 import type { Database } from "../../database/database.ts";
+import { formatOwnerHash, type LockData } from "../../database/lock-record.ts";
 import type {
   AcquireOutcome,
   Claim,
-  LockData,
   ReleaseOutcome,
   RenewOutcome,
   Suspect,
 } from "../../database/operations.ts";
-import { formatOwnerHash } from "../../locker/owner-hash.ts";
 import { systemRuntime } from "../../runtime.ts";
 import type { RawStorage, StoredName } from "./raw-storage.ts";
 import { between, has, same } from "./verify.ts";
@@ -106,7 +105,7 @@ export class Owner {
 
   constructor(scene: Scene, keys: readonly [string, ...string[]], options: OwnerOptions) {
     const { trace, livenessMs = TTL_MS } = options;
-    const processHash = `conformance/${systemRuntime.token()}`;
+    const processHash = `conformance/${systemRuntime.randomId()}`;
     const claim = (key: string): Claim => {
       const ownerHash = formatOwnerHash(key, processHash, trace);
       const lockData = scene.database.createLockData({ ownerHash, processHash, trace });
@@ -157,13 +156,13 @@ export class Owner {
     const { ttlMs = TTL_MS, livenessMs = ttlMs, suspects = [] } = options;
     const { database } = this.#scene;
     const outcome = await database.acquire({ claims: this.claims, ttlMs, livenessMs, suspects });
-    if (outcome.status === "SUCCESS") this.fence = outcome.fence;
+    if (outcome.status === "granted") this.fence = outcome.fence;
     return outcome;
   }
 
   /** Fails unless it gets the lock. */
   async acquires(options: Asked & { readonly suspects?: readonly Suspect[] } = {}): Promise<void> {
-    same((await this.acquire(options)).status, "SUCCESS", `acquire of ${this.lock}`);
+    same((await this.acquire(options)).status, "granted", `acquire of ${this.lock}`);
   }
 
   /** Renews every claim; under `fence`, if another than its own is named (null: none). */
@@ -186,7 +185,7 @@ export class Owner {
   async renews(options: Asked = {}): Promise<void> {
     same(
       await this.renew(options),
-      this.claims.map(() => "SUCCESS"),
+      this.claims.map(() => "renewed"),
       `renewal of ${this.lock}`,
     );
   }
@@ -195,7 +194,7 @@ export class Owner {
   async isLost(options: Asked & { readonly fence?: number | null } = {}): Promise<void> {
     same(
       await this.renew(options),
-      this.claims.map(() => "LOST"),
+      this.claims.map(() => "lost"),
       `renewal of ${this.lock}`,
     );
   }
@@ -209,6 +208,6 @@ export class Owner {
     const outcome = await this.release();
     const expected = lockData === undefined ? outcome.lockData : lockData;
     has(outcome, { status, lockData: expected }, `release of ${this.lock}`);
-    if (status !== "SOMEONE_ELSE_HOLDS_LOCK") same(outcome.lockData, null, "the record shown");
+    if (status !== "held") same(outcome.lockData, null, "the record shown");
   }
 }

@@ -24,7 +24,7 @@ export const severalKeys: readonly Definition[] = [
       for (const held of ["a", "b", "c"]) {
         const [holder, other] = [scene.owner(held), scene.owner(["a", "b", "c"])];
         await holder.acquires();
-        const refused = { status: "SOMEONE_ELSE_HOLDS_LOCK", key: held };
+        const refused = { status: "held", key: held };
         has(await other.acquire(), refused, "acquire");
         for (const key of ["a", "b", "c"]) await scene.holderIs(key, key === held ? holder : null);
         same(
@@ -32,7 +32,7 @@ export const severalKeys: readonly Definition[] = [
           null,
           "liveness of the refused",
         );
-        await holder.releases("SUCCESS");
+        await holder.releases("released");
       }
     },
   ),
@@ -44,7 +44,7 @@ export const severalKeys: readonly Definition[] = [
       const holders = [scene.owner("b"), scene.owner("c")];
       for (const holder of holders) await holder.acquires();
       const lockData = await scene.database.readLockData("b");
-      const refused = { status: "SOMEONE_ELSE_HOLDS_LOCK", key: "b", lockData };
+      const refused = { status: "held", key: "b", lockData };
       has(await scene.owner(["a", "b", "c"]).acquire(), refused, "acquire");
     },
   ),
@@ -64,7 +64,7 @@ export const severalKeys: readonly Definition[] = [
       await owner.acquires();
       await scene.storage.remove("lock:b");
       await other.acquires();
-      has(await owner.acquire(), { status: "SOMEONE_ELSE_HOLDS_LOCK", key: "b" }, "acquire");
+      has(await owner.acquire(), { status: "held", key: "b" }, "acquire");
       await scene.absent("lock:a", owner.proc);
       await scene.holderIs("b", other);
     },
@@ -78,7 +78,7 @@ export const severalKeys: readonly Definition[] = [
       await owner.acquires();
       await scene.storage.remove("lock:a");
       await other.acquires();
-      has(await owner.acquire(), { status: "SOMEONE_ELSE_HOLDS_LOCK", key: "a" }, "acquire");
+      has(await owner.acquire(), { status: "held", key: "a" }, "acquire");
       await scene.absent("lock:b", owner.proc);
       await scene.holderIs("a", other);
     },
@@ -99,7 +99,7 @@ export const severalKeys: readonly Definition[] = [
           same((await scene.database.readLockData(key))?.fence, owner.fence, `the fence of ${key}`);
         }
         await owner.renews();
-        await owner.releases("SUCCESS");
+        await owner.releases("released");
       }
     },
   ),
@@ -112,11 +112,11 @@ export const severalKeys: readonly Definition[] = [
       const [early, heir] = [scene.owner(["a", "b", "c"]), scene.owner(["a", "b", "c"])];
       const suspects = dead.flatMap((owner) => owner.suspects).toReversed();
       const { status } = await early.acquire({ suspects: suspects.slice(0, 1) });
-      same(status, "SOMEONE_ELSE_HOLDS_LOCK", "acquire that suspects one of them");
+      same(status, "held", "acquire that suspects one of them");
       await scene.holderIs("c", dead[1] ?? null);
-      has(await heir.acquire({ suspects }), { status: "SUCCESS", takenOver: "a" }, "takeover");
+      has(await heir.acquire({ suspects }), { status: "granted", takenOver: "a" }, "takeover");
       for (const key of ["a", "b", "c"]) await scene.holderIs(key, heir);
-      for (const owner of dead) same((await owner.acquire()).status, "GONE", "acquire by the dead");
+      for (const owner of dead) same((await owner.acquire()).status, "gone", "acquire by the dead");
     },
   ),
 
@@ -127,7 +127,7 @@ export const severalKeys: readonly Definition[] = [
       const [dead, holder] = [await scene.deadOwner("a"), scene.owner("b")];
       await holder.acquires();
       const refused = await scene.owner(["a", "b"]).acquire({ suspects: dead.suspects });
-      has(refused, { status: "SOMEONE_ELSE_HOLDS_LOCK", key: "b" }, "acquire");
+      has(refused, { status: "held", key: "b" }, "acquire");
       await scene.holderIs("a", dead);
     },
   ),
@@ -142,7 +142,7 @@ export const severalKeys: readonly Definition[] = [
         scene.owner(["b", "c", "a"]),
       ];
       const outcomes = await Promise.all(contenders.map((owner) => owner.acquire()));
-      const won = contenders.filter((_, at) => outcomes[at]?.status === "SUCCESS");
+      const won = contenders.filter((_, at) => outcomes[at]?.status === "granted");
       same(won.length, 1, "the number of winners");
       for (const key of ["a", "b", "c"]) await scene.holderIs(key, won[0] ?? null);
     },
@@ -154,11 +154,11 @@ export const severalKeys: readonly Definition[] = [
     async (scene) => {
       const owner = scene.owner(["a", "b"]);
       await owner.acquires();
-      await owner.releases("SUCCESS");
+      await owner.releases("released");
       await scene.holderIs("a", null);
       await scene.holderIs("b", null);
-      await owner.releases("SUCCESS");
-      same((await owner.acquire()).status, "GONE", "a late acquire");
+      await owner.releases("released");
+      same((await owner.acquire()).status, "gone", "a late acquire");
     },
   ),
 
@@ -170,9 +170,9 @@ export const severalKeys: readonly Definition[] = [
         const owner = scene.owner(["a", "b"]);
         await owner.acquires();
         await scene.storage.remove(`lock:${lost}`);
-        await owner.releases("NO_KEY");
+        await owner.releases("missing");
         await scene.absent("lock:a", "lock:b", owner.proc);
-        await owner.releases("NO_KEY");
+        await owner.releases("missing");
       }
     },
   ),
@@ -186,7 +186,7 @@ export const severalKeys: readonly Definition[] = [
       await scene.storage.remove("lock:b");
       await scene.storage.remove("lock:c");
       await other.acquires();
-      await owner.releases("SOMEONE_ELSE_HOLDS_LOCK", await scene.database.readLockData("b"));
+      await owner.releases("held", await scene.database.readLockData("b"));
       await scene.absent("lock:a");
       await scene.holderIs("b", other);
     },
@@ -205,7 +205,7 @@ export const severalKeys: readonly Definition[] = [
         ttlMs: TTL_MS,
         livenessMs: TTL_MS,
       }));
-      same(await scene.database.renew(requests), ["LOST", "SUCCESS", "SUCCESS"], "renew");
+      same(await scene.database.renew(requests), ["lost", "renewed", "renewed"], "renew");
       same(await scene.database.renew([]), [], "renewal of nothing");
       await scene.holderIs("b", null);
     },

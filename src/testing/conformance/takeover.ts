@@ -7,7 +7,7 @@ async function takenOver(scene: Scene): Promise<{ readonly old: Owner; readonly 
   const old = await scene.deadOwner();
   const heir = scene.owner();
   const outcome = await heir.acquire({ suspects: old.suspects });
-  has(outcome, { status: "SUCCESS", takenOver: "key" }, "takeover");
+  has(outcome, { status: "granted", takenOver: "key" }, "takeover");
   await scene.holderIs("key", heir);
   return { old, heir };
 }
@@ -16,7 +16,7 @@ async function takenOver(scene: Scene): Promise<{ readonly old: Owner; readonly 
 export const takeover: readonly Definition[] = [
   define("takeover: the old owner's release spares the new owner", [], async (scene) => {
     const { old, heir } = await takenOver(scene);
-    await old.releases("SOMEONE_ELSE_HOLDS_LOCK", await scene.database.readLockData("key"));
+    await old.releases("held", await scene.database.readLockData("key"));
     await scene.holderIs("key", heir);
     const held = {
       status: "SOMEONE_ELSE_HOLDS_LOCK",
@@ -24,7 +24,7 @@ export const takeover: readonly Definition[] = [
     };
     same(await scene.database.tryDelete("key", old.ownerHash), held, "tryDelete");
     await heir.renews();
-    await heir.releases("SUCCESS");
+    await heir.releases("released");
   }),
 
   define(
@@ -70,10 +70,10 @@ export const takeover: readonly Definition[] = [
     [],
     async (scene) => {
       const { old, heir } = await takenOver(scene);
-      await heir.releases("SUCCESS");
+      await heir.releases("released");
       await scene.holderIs("key", null);
       await old.isLost();
-      await old.releases("NO_KEY");
+      await old.releases("missing");
       await scene.owner().acquires();
     },
   ),
@@ -81,7 +81,7 @@ export const takeover: readonly Definition[] = [
   define("takeover: the old owner cannot acquire under its old name", [], async (scene) => {
     const { old, heir } = await takenOver(scene);
     const { status } = await old.acquire();
-    const expected = scene.database.capabilities.tombstones ? "GONE" : "SOMEONE_ELSE_HOLDS_LOCK";
+    const expected = scene.database.capabilities.tombstones ? "gone" : "held";
     same(status, expected, "acquire");
     await scene.holderIs("key", heir);
     await heir.renews();
@@ -93,7 +93,7 @@ export const takeover: readonly Definition[] = [
     const outcomes = await Promise.all(
       heirs.map((heir) => heir.acquire({ suspects: old.suspects })),
     );
-    const won = heirs.filter((_, at) => outcomes[at]?.status === "SUCCESS");
+    const won = heirs.filter((_, at) => outcomes[at]?.status === "granted");
     same(won.length, 1, "the number of winners");
     await scene.holderIs("key", won[0] ?? null);
   }),
@@ -115,9 +115,9 @@ export const takeover: readonly Definition[] = [
     async (scene) => {
       const [foreign, heir] = [scene.owner("key", { livenessMs: null }), scene.owner()];
       await scene.database.tryCreate("key", foreign.lockData, TTL_MS);
-      same((await scene.owner().acquire()).status, "SOMEONE_ELSE_HOLDS_LOCK", "acquire");
+      same((await scene.owner().acquire()).status, "held", "acquire");
       same((await scene.database.inspect("key"))?.alive, false, "alive");
-      has(await heir.acquire({ suspects: foreign.suspects }), { status: "SUCCESS" }, "takeover");
+      has(await heir.acquire({ suspects: foreign.suspects }), { status: "granted" }, "takeover");
       await scene.holderIs("key", heir);
     },
   ),

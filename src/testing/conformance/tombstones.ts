@@ -1,9 +1,9 @@
 import { define, type Definition } from "./definition.ts";
 import { same } from "./verify.ts";
 
-const GONE = { status: "GONE" };
-const HELD = "SOMEONE_ELSE_HOLDS_LOCK";
-const TAKEN = { status: "NO_KEY", lockData: null, isTaken: true };
+const GONE = { status: "gone" };
+const HELD = "held";
+const TAKEN = { status: "missing", lockData: null, isTaken: true };
 
 /** R4: an owner hash that has ended creates nothing any more, and its release tells the truth. */
 export const tombstones: readonly Definition[] = [
@@ -13,7 +13,7 @@ export const tombstones: readonly Definition[] = [
     async (scene) => {
       const owner = scene.owner();
       await owner.acquires();
-      await owner.releases("SUCCESS");
+      await owner.releases("released");
       same(await owner.acquire(), GONE, "a late acquire");
       await scene.holderIs("key", null);
       same(await scene.database.readProcessData(owner.processHash), null, "its process");
@@ -25,10 +25,10 @@ export const tombstones: readonly Definition[] = [
     ["tombstones"],
     async (scene) => {
       const owner = scene.owner();
-      await owner.releases("NO_KEY");
+      await owner.releases("missing");
       same(await owner.acquire(), GONE, "a late acquire");
       await scene.holderIs("key", null);
-      await owner.releases("NO_KEY");
+      await owner.releases("missing");
     },
   ),
 
@@ -46,7 +46,7 @@ export const tombstones: readonly Definition[] = [
     async (scene) => {
       const [owner, successor] = [scene.owner(), scene.owner()];
       await owner.acquires();
-      await owner.releases("SUCCESS");
+      await owner.releases("released");
       await successor.acquires();
       same(await owner.acquire(), GONE, "a late acquire");
       await successor.renews();
@@ -61,11 +61,11 @@ export const tombstones: readonly Definition[] = [
       await holder.acquires();
       same((await owner.acquire()).status, HELD, "acquire");
       same((await owner.acquire()).status, HELD, "the same delivered again");
-      await holder.releases("SUCCESS");
+      await holder.releases("released");
       same(await owner.acquire(), GONE, "a late acquire");
       await scene.holderIs("key", null);
       same(await scene.database.readProcessData(owner.processHash), null, "its process");
-      await owner.releases("NO_KEY");
+      await owner.releases("missing");
     },
   ),
 
@@ -93,7 +93,7 @@ export const tombstones: readonly Definition[] = [
         same(await owner.acquire(), GONE, "a late acquire");
         for (const key of keys) await scene.holderIs(key, null);
         await scene.absent(owner.proc);
-        await owner.releases("NO_KEY");
+        await owner.releases("missing");
         same(await owner.acquire(), GONE, "a late acquire after the release");
       }
     },
@@ -125,7 +125,7 @@ export const tombstones: readonly Definition[] = [
         const [holder, owner] = [scene.owner(held), scene.owner(["a", "b"])];
         await holder.acquires();
         same((await owner.acquire()).status, HELD, "acquire");
-        await holder.releases("SUCCESS");
+        await holder.releases("released");
         same(await owner.acquire(), GONE, "a late acquire");
         await scene.holderIs("a", null);
         await scene.holderIs("b", null);
@@ -139,9 +139,9 @@ export const tombstones: readonly Definition[] = [
     async (scene) => {
       const [owner, successor] = [scene.owner(), scene.owner()];
       await owner.acquires();
-      await owner.releases("SUCCESS");
+      await owner.releases("released");
       await successor.acquires();
-      await owner.releases("SUCCESS");
+      await owner.releases("released");
       await successor.renews();
     },
   ),
@@ -154,8 +154,8 @@ export const tombstones: readonly Definition[] = [
       await owner.acquires();
       await scene.storage.remove(owner.lock);
       // An earlier send of the release may have ended it, for all the tombstone knows.
-      same(await owner.release(), { status: "NO_KEY", lockData: null }, "release");
-      same(await owner.release(), { status: "NO_KEY", lockData: null }, "the release sent again");
+      same(await owner.release(), { status: "missing", lockData: null }, "release");
+      same(await owner.release(), { status: "missing", lockData: null }, "the release sent again");
       same(await owner.acquire(), GONE, "a late acquire");
       await scene.absent(owner.lock, owner.proc);
     },
@@ -167,9 +167,9 @@ export const tombstones: readonly Definition[] = [
     async (scene) => {
       const [owner, successor] = [scene.owner(), scene.owner()];
       await successor.acquires();
-      await owner.releases("SOMEONE_ELSE_HOLDS_LOCK");
-      await successor.releases("SUCCESS");
-      await owner.releases("NO_KEY");
+      await owner.releases("held");
+      await successor.releases("released");
+      await owner.releases("missing");
       same(await owner.acquire(), GONE, "a late acquire");
       await scene.holderIs("key", null);
     },
@@ -182,7 +182,7 @@ export const tombstones: readonly Definition[] = [
       const old = await scene.deadOwner();
       const heir = scene.owner();
       await heir.acquires({ suspects: old.suspects });
-      await heir.releases("SUCCESS");
+      await heir.releases("released");
       same(await old.acquire(), GONE, "a late acquire");
       same(await old.release(), TAKEN, "release");
       same(await old.release(), TAKEN, "the release sent again");
@@ -234,7 +234,7 @@ export const tombstones: readonly Definition[] = [
     const [released, refused] = [scene.owner(), scene.owner()];
     await released.acquires();
     await refused.acquire();
-    await released.releases("SUCCESS");
+    await released.releases("released");
     const [forced, old, heir] = [scene.owner(), scene.owner(), scene.owner()];
     await forced.acquires();
     await scene.database.forceDelete("key", forced.ownerHash);

@@ -1,0 +1,152 @@
+import { DatabaseError } from "../../errors.ts";
+import {
+  createProcessData,
+  decodeInteger,
+  firstFence,
+  processHashOf,
+  type LockData,
+} from "../lock-record.ts";
+import type { AcquireOutcome, AcquireRequest, Refusal, Suspect } from "../operations.ts";
+import {
+  FENCE,
+  bury,
+  find,
+  leaveTombstone,
+  lockName,
+  processName,
+  saveProcess,
+  tombstoneName,
+  type RuleSettings,
+  type RuleStore,
+} from "./store.ts";
+
+/** What an acquire finds at its keys. */
+interface Findings {
+  /** Claims whose owner hash is there already, with the fence it was given. */
+  readonly own: readonly { readonly key: string; readonly fence: number | undefined }[];
+  /** Suspects whose process is dead. */
+  readonly dead: readonly Suspect[];
+  readonly refusal: Refusal | undefined;
+  /** What is remembered of the claims' owner hashes. */
+  readonly tombstones: ReadonlySet<string>;
+}
+
+/** Takes all claims or none, and remembers whichever it was. */
+export function acquireByRules(
+  store: RuleStore,
+  request: AcquireRequest,
+  settings: RuleSettings,
+): AcquireOutcome {
+  const findings = look(store, request);
+  const { own, refusal, tombstones } = findings;
+  const isOver = tombstones.has("refused") || (tombstones.has("granted") && own.length === 0);
+  if (isOver || refusal !== undefined || hasEnded(tombstones)) {
+    return refuse(store, request, findings, settings);
+  }
+  return own.length === request.claims.length
+    ? grantAgain(store, request, findings, settings)
+    : grant(store, request, findings, settings);
+}
+
+/** Whether something else is remembered than a grant or a refusal, which an owner may meet again. */
+function hasEnded(tombstones: ReadonlySet<string>): boolean {
+  return [...tombstones].some((reason) => reason !== "refused" && reason !== "granted");
+}
+
+/** All or none: what is there of its own goes as well. */
+function refuse(
+  store: RuleStore,
+  { claims }: AcquireRequest,
+  { own, refusal, tombstones }: Findings,
+  settings: RuleSettings,
+): AcquireOutcome {
+  for (const { key } of own) store.delete(lockName(key));
+  if (own.length > 0) store.delete(processName(processHashOf(claims)));
+  if (refusal !== undefined && !hasEnded(tombstones)) {
+    bury(store, claims, "refused", settings);
+    return refusal;
+  }
+  for (const { lockData } of claims) {
+    store.lengthen(tombstoneName(lockData.ownerHash), settings.graceMs);
+  }
+  return { status: "gone" };
+}
+
+function look(store: RuleStore, { claims, suspects }: AcquireRequest): Findings {
+  const own: { key: string; fence: number | undefined }[] = [];
+  const dead: Suspect[] = [];
+  const tombstones = new Set<string>();
+  let refusal: Refusal | undefined;
+  for (const { key, lockData } of claims) {
+    const reason = store.get(tombstoneName(lockData.ownerHash));
+    if (reason !== undefined) tombstones.add(reason);
+    const found = find(store, key);
+    if (found === undefined) continue;
+    const suspect = suspects.find((one) => one.key === key);
+    if (found.lockData?.ownerHash === lockData.ownerHash) {
+      own.push({ key, fence: found.lockData.fence });
+    } else if (suspect !== undefined && isDead(store, found.lockData, suspect)) {
+      dead.push(suspect);
+    } else {
+      refusal ??= { status: "held", key, ...found };
+    }
+  }
+  return { own, dead, refusal, tombstones };
+}
+
+function isDead(
+  store: RuleStore,
+  holder: LockData | null,
+  { ownerHash, processHash }: Suspect,
+): boolean {
+  const isNamed = holder?.ownerHash === ownerHash && holder.processHash === processHash;
+  return isNamed && store.get(processName(processHash)) === undefined;
+}
+
+/** All claims are there under their owner hash: an earlier send of this request took them. */
+function grantAgain(
+  store: RuleStore,
+  { claims, ttlMs, livenessMs }: AcquireRequest,
+  { own }: Findings,
+  settings: RuleSettings,
+): AcquireOutcome {
+  const process = processName(processHashOf(claims));
+  if (store.get(process) === undefined) {
+    // Nobody may rely on it any more: it must not stand in the way of the next owner hash.
+    for (const { key } of own) store.delete(lockName(key));
+    bury(store, claims, "lost", settings);
+    return { status: "lost" };
+  }
+  for (const { key } of own) store.lengthen(lockName(key), ttlMs);
+  store.lengthen(process, livenessMs);
+  bury(store, claims, "granted", settings);
+  return { status: "granted", fence: own.at(-1)?.fence, takenOver: undefined };
+}
+
+function grant(
+  store: RuleStore,
+  { claims, ttlMs, livenessMs }: AcquireRequest,
+  { own, dead }: Findings,
+  settings: RuleSettings,
+): AcquireOutcome {
+  const fence = drawFence(store, settings);
+  for (const { key, lockData } of claims) {
+    const left = own.some((one) => one.key === key) ? store.remainingMs(lockName(key)) : null;
+    const record = JSON.stringify({ ...lockData, fence });
+    store.set(lockName(key), record, Math.max(left ?? 0, ttlMs));
+  }
+  saveProcess(store, processHashOf(claims), createProcessData(settings.now), livenessMs);
+  bury(store, claims, "granted", settings);
+  for (const { ownerHash } of dead) leaveTombstone(store, ownerHash, "taken", settings);
+  return { status: "granted", fence, takenOver: dead[0]?.key };
+}
+
+function drawFence(store: RuleStore, { now, highestFence }: RuleSettings): number {
+  const last = decodeInteger(store.get(FENCE) ?? firstFence(now, highestFence));
+  if (last === undefined) {
+    const message = "The fence counter is not an integer";
+    throw new DatabaseError(message, { applied: "no", retriable: false });
+  }
+  store.set(FENCE, String(last + 1), null);
+  return last + 1;
+}

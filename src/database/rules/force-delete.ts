@@ -1,0 +1,24 @@
+import {
+  find,
+  leaveTombstone,
+  lockName,
+  tombstoneName,
+  type RuleSettings,
+  type RuleStore,
+} from "./store.ts";
+
+/** Deletes the lock of one owner, whoever asks; or (null) what is there and is no lock record. */
+export function forceDeleteByRules(
+  store: RuleStore,
+  key: string,
+  ownerHash: string | null,
+  settings: RuleSettings,
+): boolean {
+  // The same command sent twice.
+  if (ownerHash !== null && store.get(tombstoneName(ownerHash)) === "forced") return true;
+  const found = find(store, key);
+  if (found === undefined || (found.lockData?.ownerHash ?? null) !== ownerHash) return false;
+  store.delete(lockName(key));
+  if (ownerHash !== null) leaveTombstone(store, ownerHash, "forced", settings);
+  return true;
+}

@@ -1,0 +1,28 @@
+/** What the names of our keys in Redis begin with, the database's prefix included. */
+export interface Names {
+  /** The counter of fencing tokens; a whole name. */
+  readonly fence: string;
+  /** The record of a lock; its key follows. */
+  readonly lock: string;
+  /** The liveness of a process; its hash follows. */
+  readonly process: string;
+  /** What became of an owner hash, which follows. */
+  readonly tombstone: string;
+}
+
+/** A reply of one of our scripts: `{ status, … }`. */
+export interface Reply {
+  readonly status: string;
+  readonly rest: readonly unknown[];
+}
+
+/** One EVAL: what is sent, and how its reply reads. */
+export interface Command<T> {
+  /** For error messages. */
+  readonly operation: string;
+  readonly script: string;
+  readonly keys: string[];
+  readonly args: string[];
+  /** Undefined for a reply that the script never gives. */
+  readonly decode: (reply: Reply) => T | undefined;
+}

@@ -1,0 +1,147 @@
+import { decodeInteger, decodeLockData, processHashOf } from "../../database/lock-record.ts";
+import { LockStatus } from "../../database/lock-status.ts";
+import type { AcquireOutcome, AcquireRequest } from "../../database/operations.ts";
+import type { Command, Names, Reply } from "../command.ts";
+import { decodeRemaining } from "../reply.ts";
+import { RECORDS } from "./records.ts";
+
+/**
+ * Takes all claims or none. Refused or granted, it is remembered: the same request delivered again,
+ * when the keys are free and its caller has gone, must not take them for nobody.
+ *
+ * KEYS: fence, proc, then lock and gone of each claim, then proc and gone of each suspect.
+ * ARGV: claims, ttlMs, livenessMs, gracePeriod, first fence, process data, then owner hash and record
+ * (open at its end, for the fence) of each claim, then claim number, owner hash and process hash of
+ * each suspect.
+ * Returns { status, fence, claim number, record, remaining ms }.
+ */
+const ACQUIRE = `-- leasehold:acquire
+${RECORDS}
+local fenceKey, procKey = KEYS[1], KEYS[2]
+local claims, ttlMs, livenessMs = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local graceMs, firstFence, processData = tonumber(ARGV[4]), ARGV[5], ARGV[6]
+
+local suspects = {}
+for s = 1, (#KEYS - 2 - 2 * claims) / 2 do
+  local k, a = 2 + 2 * claims + 2 * s - 1, 6 + 2 * claims + 3 * s - 2
+  suspects[tonumber(ARGV[a])] = {
+    proc = KEYS[k], gone = KEYS[k + 1], ownerHash = ARGV[a + 1], processHash = ARGV[a + 2]
+  }
+end
+
+-- By pcall: a full database has no room for it, and must answer all the same.
+local function remember(reason)
+  for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], reason, "PX", graceMs) end
+end
+
+local own, taken, was, ownFence, isGone, refusal = {}, {}, {}, "", false, nil
+for i = 1, claims do
+  local lockKey, ownerHash, suspect = KEYS[1 + 2 * i], ARGV[5 + 2 * i], suspects[i]
+  local raw, record = read(lockKey)
+  local reason = redis.pcall("GET", KEYS[2 + 2 * i])
+  if reason == "refused" or reason == "granted" then was[reason] = true
+  elseif reason then isGone = true end
+  if record and record.ownerHash == ownerHash then
+    own[#own + 1], ownFence = lockKey, fenceOf(record)
+  elseif record and suspect and record.ownerHash == suspect.ownerHash
+    and record.processHash == suspect.processHash
+    and redis.call("EXISTS", suspect.proc) == 0 then
+    taken[#taken + 1] = i
+  elseif raw ~= "" and not refusal then
+    refusal = { "SOMEONE_ELSE_HOLDS_LOCK", "", i, record and raw or "", redis.call("PTTL", lockKey) }
+  end
+end
+
+if isGone or refusal or was.refused or (was.granted and #own == 0) then
+  if #own > 0 then redis.call("DEL", procKey, unpack(own)) end
+  if isGone or not refusal then
+    for i = 1, claims do lengthen(KEYS[2 + 2 * i], graceMs) end
+    return { "GONE", "", 0, "", 0 }
+  end
+  remember("refused")
+  return refusal
+end
+
+if #own == claims then
+  if redis.call("EXISTS", procKey) == 0 then
+    -- Nobody may believe in it any more: it must not stand in the way of the next token.
+    redis.call("DEL", unpack(own))
+    remember("lost")
+    return { "LOST", "", 0, "", 0 }
+  end
+  for i = 1, claims do lengthen(own[i], ttlMs) end
+  lengthen(procKey, livenessMs)
+  remember("granted")
+  return { "SUCCESS", ownFence, 0, "", 0 }
+end
+
+local procMs, ownMs = remaining(procKey, livenessMs), {}
+for i = 1, #own do ownMs[own[i]] = remaining(own[i], ttlMs) end
+if redis.call("EXISTS", fenceKey) == 0 then redis.call("SET", fenceKey, firstFence) end
+local fence = string.format("%.0f", redis.call("INCR", fenceKey))
+for i = 1, claims do
+  local lockKey = KEYS[1 + 2 * i]
+  local record = ARGV[6 + 2 * i] .. ',"fence":' .. fence .. "}"
+  redis.call("SET", lockKey, record, "PX", ownMs[lockKey] or ttlMs)
+end
+redis.call("SET", procKey, processData, "PX", procMs)
+remember("granted")
+for i = 1, #taken do redis.pcall("SET", suspects[taken[i]].gone, "taken", "PX", graceMs) end
+return { "SUCCESS", fence, taken[1] or 0, "", 0 }
+`;
+
+/** What an acquire needs beside the request. */
+export interface AcquireSettings {
+  readonly graceMs: number;
+  /** Where to start counting when the fence counter is gone. */
+  readonly firstFence: number;
+  /** The record of the claims' process. */
+  readonly processData: string;
+}
+
+export function acquireCommand(
+  names: Names,
+  request: AcquireRequest,
+  { graceMs, firstFence, processData }: AcquireSettings,
+): Command<AcquireOutcome> {
+  const { claims, suspects, ttlMs, livenessMs } = request;
+  const keys = [names.fence, names.process + processHashOf(claims)];
+  const args = [claims.length, ttlMs, livenessMs, graceMs, firstFence, processData].map(String);
+  for (const { key, lockData } of claims) {
+    keys.push(names.lock + key, names.tombstone + lockData.ownerHash);
+    // The script closes the record behind the fence it draws.
+    args.push(lockData.ownerHash, JSON.stringify(lockData).slice(0, -1));
+  }
+  for (const { key, ownerHash, processHash } of suspects) {
+    const claimNumber = claims.findIndex((claim) => claim.key === key) + 1;
+    keys.push(names.process + processHash, names.tombstone + ownerHash);
+    args.push(String(claimNumber), ownerHash, processHash);
+  }
+  const decode = (reply: Reply): AcquireOutcome | undefined => decodeAcquire(reply, request);
+  return { operation: "acquire", script: ACQUIRE, keys, args, decode };
+}
+
+function decodeAcquire(
+  { status, rest }: Reply,
+  { claims }: AcquireRequest,
+): AcquireOutcome | undefined {
+  const [fenceText, claimNumber, record, pttl] = rest;
+  const key = claims[(decodeInteger(claimNumber) ?? 0) - 1]?.key;
+  switch (status) {
+    case "GONE":
+      return { status: "gone" };
+    case "LOST":
+      return { status: "lost" };
+    case LockStatus.SUCCESS: {
+      const fence = decodeInteger(fenceText);
+      return fence === undefined ? undefined : { status: "granted", fence, takenOver: key };
+    }
+    case LockStatus.SOMEONE_ELSE_HOLDS_LOCK: {
+      const remainingMs = decodeRemaining(pttl);
+      if (key === undefined || remainingMs === undefined) return undefined;
+      return { status: "held", key, lockData: decodeLockData(record), remainingMs };
+    }
+    default:
+      return undefined;
+  }
+}
