@@ -36,7 +36,7 @@ process.exitCode = outcome.violation === undefined ? 0 : 1;
 async function replayed(): ReturnType<typeof sound.replay> {
   if (redis !== undefined) {
     const all = planOf(seed);
-    return { plan: all, outcome: (await playOnRedis(all, redis, true)).outcome };
+    return { plan: all, outcome: (await playOnRedis(all, redis, { isLogged: true })).outcome };
   }
   if (wanted === undefined) return sound.replay(seed, { isShortened: !whole });
   const mutant = MUTANTS.find(({ name }) => name.startsWith(wanted));
