@@ -1,7 +1,7 @@
 /** One deliberate bug: a text in src that must be there exactly once, and what takes its place. */
 export interface Mutant {
   readonly name: string;
-  /** Under src/. What Redis does in Lua is changed in the rules, which do the same. */
+  /** Under src/. What Redis does in Lua is changed here in the rules, which do the same; in the Lua, in lua/. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createClient } from "@redis/client";
 import { planOf } from "./generate.ts";
+import type { Through } from "./lua/mutant.ts";
 import type { Plan } from "./plan.ts";
 import { RedisTwin } from "./redis-twin.ts";
 import { play, type Outcome } from "./schedule.ts";
@@ -11,6 +12,8 @@ export interface RedisRunOptions {
   readonly seed: number;
   readonly count: number;
   readonly maxViolations?: number;
+  /** Changes scripts on their way to Redis. */
+  readonly through?: Through | undefined;
 }
 
 export interface RedisSummary {
@@ -22,12 +25,12 @@ export interface RedisSummary {
 
 /** Plays the schedules of `count` seeds with every command in real Redis as well. */
 export async function runOnRedis(options: RedisRunOptions): Promise<RedisSummary> {
-  const { url, seed, count, maxViolations = Infinity } = options;
+  const { url, seed, count, maxViolations = Infinity, through } = options;
   const violations: BrokenPromise[] = [];
   let schedules = 0;
   let commands = 0;
   for (let next = seed; next < seed + count && violations.length < maxViolations; next += 1) {
-    const { outcome, compared } = await playOnRedis(planOf(next), url);
+    const { outcome, compared } = await playOnRedis(planOf(next), url, { through });
     schedules += 1;
     commands += compared;
     if (outcome.violation !== undefined) {
@@ -41,13 +44,14 @@ export async function runOnRedis(options: RedisRunOptions): Promise<RedisSummary
 export async function playOnRedis(
   plan: Plan,
   url: string,
-  isLogged = false,
+  options: { readonly isLogged?: boolean; readonly through?: Through | undefined } = {},
 ): Promise<{ readonly outcome: Outcome; readonly compared: number }> {
+  const { isLogged = false, through } = options;
   const redis = createClient({ url });
   await redis.connect();
   const twins: RedisTwin[] = [];
   const twin = (store: RedisTwin["store"]): RedisTwin => {
-    const made = new RedisTwin(redis, `{${randomUUID()}}`, store);
+    const made = new RedisTwin(redis, `{${randomUUID()}}`, store, through);
     twins.push(made);
     return made;
   };

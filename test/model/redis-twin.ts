@@ -4,6 +4,7 @@ import { RedisDatabase } from "../../src/redis/redis-database.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import type { MemoryDatabase, MemoryStore } from "../../src/testing/index.ts";
 import { Violation } from "./ledger.ts";
+import type { Through } from "./lua/mutant.ts";
 import type { Backend } from "./network.ts";
 import { GRACE_MS } from "./plan.ts";
 
@@ -27,23 +28,28 @@ export class RedisTwin {
   readonly #redis: RedisConnection;
   readonly #prefix: string;
   readonly store: MemoryStore;
+  readonly #through: Through;
   readonly #used = new Set<string>();
   #before: Contents = new Map();
   #after: Contents = new Map();
   commands = 0;
 
-  constructor(redis: RedisConnection, prefix: string, store: MemoryStore) {
+  constructor(
+    redis: RedisConnection,
+    prefix: string,
+    store: MemoryStore,
+    through: Through = (client) => client,
+  ) {
     this.#redis = redis;
     this.#prefix = prefix;
     this.store = store;
+    this.#through = through;
   }
 
   /** A client's database: answers what Redis says. */
   backend(memory: MemoryDatabase, runtime: Runtime): Backend {
     const { requestTimeout } = memory;
-    const client = {
-      eval: (script: string, keys: string[], args: string[]) => this.#run(script, keys, args),
-    };
+    const client = this.#through({ eval: (script, keys, args) => this.#run(script, keys, args) });
     const options = { prefix: this.#prefix, graceMs: GRACE_MS, requestTimeout, runtime };
     const redis = new RedisDatabase(client, options);
     const both = <T>(ask: (database: Backend) => Promise<T>): Promise<T> =>

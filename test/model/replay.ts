@@ -1,11 +1,14 @@
 /**
  * Plays one schedule again: `node test/model/replay.ts --seed N`. If it breaks a promise, what is
  * left of it when everything is left out that can be, step by step. With `--mutant R4`, with that bug
- * in src; with `--redis redis://…`, in that Redis as well (and whole).
+ * in src; with `--redis redis://…`, in that Redis as well (and whole), and there with `--lua "R4: a
+ * release leaves"`, with that bug in a script.
  */
 import { parseArgs } from "node:util";
 import { planOf } from "./generate.ts";
 import { loadWith } from "./load.ts";
+import { mutationOf, sending, type Through } from "./lua/mutant.ts";
+import { LUA_MUTANTS } from "./lua/mutants.ts";
 import { MUTANTS } from "./mutants.ts";
 import { playOnRedis } from "./redis-simulation.ts";
 import * as sound from "./simulation.ts";
@@ -15,14 +18,15 @@ const { values } = parseArgs({
     seed: { type: "string" },
     mutant: { type: "string" },
     redis: { type: "string" },
+    lua: { type: "string" },
     whole: { type: "boolean", default: false },
   },
 });
-const { mutant: wanted, redis, whole } = values;
+const { mutant: wanted, redis, lua, whole } = values;
 const seed = Number(values.seed ?? Number.NaN);
-if (!Number.isSafeInteger(seed)) {
+if (!Number.isSafeInteger(seed) || (lua !== undefined && redis === undefined)) {
   throw new Error(
-    "usage: node test/model/replay.ts --seed N [--whole] [--mutant R4 | --redis URL]",
+    "usage: node test/model/replay.ts --seed N [--whole] [--mutant R4 | --redis URL [--lua R4]]",
   );
 }
 
@@ -36,10 +40,21 @@ process.exitCode = outcome.violation === undefined ? 0 : 1;
 async function replayed(): ReturnType<typeof sound.replay> {
   if (redis !== undefined) {
     const all = planOf(seed);
-    return { plan: all, outcome: (await playOnRedis(all, redis, true)).outcome };
+    const through = lua === undefined ? undefined : await throughMutant(lua);
+    const { outcome: played } = await playOnRedis(all, redis, { isLogged: true, through });
+    return { plan: all, outcome: played };
   }
   if (wanted === undefined) return sound.replay(seed, { isShortened: !whole });
-  const mutant = MUTANTS.find(({ name }) => name.startsWith(wanted));
-  if (mutant === undefined) throw new Error(`no bug is called ${wanted}`);
+  const mutant = called(wanted, MUTANTS);
   return (await loadWith(mutant)).replay(seed, { isShortened: !whole });
+}
+
+async function throughMutant(name: string): Promise<Through> {
+  return sending(await mutationOf(called(name, LUA_MUTANTS)));
+}
+
+function called<T extends { readonly name: string }>(wantedName: string, all: readonly T[]): T {
+  const found = all.find(({ name }) => name.startsWith(wantedName));
+  if (found === undefined) throw new Error(`no bug is called ${wantedName}`);
+  return found;
 }

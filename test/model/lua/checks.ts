@@ -1,0 +1,75 @@
+import { expect } from "vitest";
+import type { BenchScene } from "./bench.ts";
+
+const LONG_MS = 600_000;
+const STILL_LONG_MS = 300_000;
+
+/** What the conformance suite has no case for, although a bug in a script may break it. */
+export const CHECKS: ReadonlyMap<string, (scene: BenchScene) => Promise<void>> = new Map([
+  [
+    "R4 a refusal of several keys ends each of them",
+    async (scene: BenchScene) => {
+      const owner = scene.owner(["a", "b"]);
+      await scene.owner("b").acquire();
+      expect(await owner.acquire()).toMatchObject({ status: "held" });
+      for (const { lockData } of owner.claims) {
+        expect(await scene.text(`${scene.prefix}gone:${lockData.ownerHash}`)).toBe("refused");
+      }
+    },
+  ],
+  [
+    "R4 a lost acquire stays lost, even if its grant was not remembered",
+    async (scene: BenchScene) => {
+      const owner = scene.owner();
+      await owner.acquire();
+      await scene.command("DEL", owner.procKey, owner.goneKey);
+      expect(await owner.acquire()).toEqual({ status: "lost" });
+      expect(await owner.acquire()).toEqual({ status: "gone" });
+    },
+  ],
+  [
+    "R5 a renewal on a full database lengthens a liveness whose lock has long enough",
+    async (scene: BenchScene) => {
+      const owner = scene.owner();
+      await owner.acquire();
+      await scene.setFull(true);
+      try {
+        expect(await owner.renew({ ttlMs: 1_000, livenessMs: LONG_MS })).toEqual(["renewed"]);
+      } finally {
+        await scene.setFull(false);
+      }
+      expect(await scene.pttl(owner.procKey)).toBeGreaterThan(STILL_LONG_MS);
+    },
+  ],
+  [
+    "R7 what is no text can be looked at, and removed by force",
+    async (scene: BenchScene) => {
+      await scene.command("RPUSH", scene.lockKey(), "a");
+      const seen = { lockData: null, remainingMs: null, alive: true };
+      expect(await scene.database.inspect("key")).toEqual(seen);
+      expect(await scene.database.forceDelete("key", null)).toBe(true);
+    },
+  ],
+  [
+    "R7 forceDelete spares what took the place of what it saw",
+    async (scene: BenchScene) => {
+      const owner = scene.owner();
+      await scene.command("SET", scene.lockKey(), "held by hand");
+      scene.meanwhile = async () => {
+        await scene.command("DEL", scene.lockKey());
+        await owner.acquire();
+      };
+      expect(await scene.database.forceDelete("key", null)).toBe(false);
+      expect(await owner.renew()).toEqual(["renewed"]);
+    },
+  ],
+  [
+    "R7 a release that finds nothing writes over a tombstone that is no text",
+    async (scene: BenchScene) => {
+      const owner = scene.owner();
+      await scene.command("RPUSH", owner.goneKey, "a");
+      expect(await owner.release()).toEqual({ status: "missing", lockData: null });
+      expect(await scene.text(owner.goneKey)).toBe("lost");
+    },
+  ],
+]);

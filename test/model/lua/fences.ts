@@ -1,0 +1,103 @@
+import type { LuaMutant } from "./mutant.ts";
+
+/** R6: fences survive data loss, and are exact. */
+export const FENCES: readonly LuaMutant[] = [
+  {
+    name: "R6: fences begin at one after data loss",
+    script: "acquire",
+    find: 'if redis.call("EXISTS", fenceKey) == 0 then redis.call("SET", fenceKey, firstFence) end',
+    replace: "",
+    seed: 1,
+    guarantee: "R6 after data loss fences go on above the highest one drawn",
+  },
+  {
+    name: "R6: a counter that is there is set anew",
+    script: "acquire",
+    find: 'if redis.call("EXISTS", fenceKey) == 0 then redis.call("SET", fenceKey, firstFence) end',
+    replace: 'redis.call("SET", fenceKey, firstFence)',
+    seed: 1,
+    guarantee: "R6 a counter that is there is never reset",
+  },
+  {
+    name: "R6: the counter expires",
+    script: "acquire",
+    find: 'redis.call("SET", fenceKey, firstFence)',
+    replace: 'redis.call("SET", fenceKey, firstFence, "PX", graceMs)',
+    seed: 1,
+    guarantee: "R6 a counter that is absent starts at the client's clock, and does not expire",
+  },
+  {
+    name: "R6: an acquire sent again draws another fence",
+    script: "acquire",
+    find: '{ "SUCCESS", ownFence, 0,',
+    replace: '{ "SUCCESS", string.format("%.0f", redis.call("INCR", fenceKey)), 0,',
+    seed: 1,
+    guarantee: "R6 a refusal and an acquire sent again draw no fence",
+  },
+  {
+    name: "R6: a fence is drawn with 14 digits",
+    script: "acquire",
+    find: 'string.format("%.0f", redis.call("INCR", fenceKey))',
+    replace: 'string.format("%.14g", redis.call("INCR", fenceKey))',
+    seed: 1,
+    guarantee: "R6 large fences are exact everywhere",
+  },
+  {
+    name: "R6: an acquire reads 14 digits of its own fence",
+    script: "acquire",
+    find: 'string.format("%.0f", record.fence)',
+    replace: 'string.format("%.14g", record.fence)',
+    seed: 1,
+    guarantee: "R6 large fences are exact everywhere",
+  },
+  {
+    name: "R6: a renewal compares 14 digits of the fence",
+    script: "renew",
+    find: 'string.format("%.0f", record.fence)',
+    replace: 'string.format("%.14g", record.fence)',
+    seed: 1,
+    guarantee: "R6 large fences are exact everywhere",
+  },
+  {
+    name: "R6: a release compares 14 digits of the fence",
+    script: "release",
+    find: 'string.format("%.0f", record.fence)',
+    replace: 'string.format("%.14g", record.fence)',
+    seed: 1,
+    guarantee: "R6 large fences are exact everywhere",
+  },
+  {
+    name: "R6: a renewal compares doubles of 15 digits",
+    script: "renew",
+    find: "and fenceOf(stored) == fence",
+    replace: 'and string.format("%.15g", stored.fence or 0) == string.format("%.15g", fence)',
+    guarantee: "R6 large fences are exact everywhere",
+  },
+  {
+    name: "R6: a record is encoded by cjson, which rounds",
+    script: "acquire",
+    find: `local record = ARGV[6 + 2 * i] .. ',"fence":' .. fence .. "}"`,
+    replace: `local record = cjson.decode(ARGV[6 + 2 * i] .. "}")
+  record.fence = tonumber(fence)
+  record = cjson.encode(record)`,
+    seed: 1,
+    guarantee: "R6 large fences are exact everywhere",
+  },
+  {
+    name: "R6: a record does not have its fence",
+    script: "acquire",
+    find: `',"fence":' .. fence .. "}"`,
+    replace: '"}"',
+    seed: 1,
+    guarantee: "R6 the fence of an acquisition is the one in its record",
+  },
+  {
+    name: "R6: something is written before a fence is drawn",
+    script: "acquire",
+    find: "local fence = string.format(",
+    replace: `redis.call("SET", procKey, processData, "PX", procMs)
+local fence = string.format(`,
+    guarantee:
+      "R7 a counter that is no integer refuses an acquire for certain, and nothing is left",
+  },
+];

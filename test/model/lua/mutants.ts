@@ -1,0 +1,28 @@
+import { ACQUIRE_TOMBSTONES } from "./acquire-tombstones.ts";
+import { FENCES } from "./fences.ts";
+import { FULL } from "./full.ts";
+import { GARBAGE } from "./garbage.ts";
+import { IDENTITY } from "./identity.ts";
+import type { LuaMutant } from "./mutant.ts";
+import { NEVER_RESURRECT } from "./never-resurrect.ts";
+import { NEVER_SHORTEN } from "./never-shorten.ts";
+import { SEVERAL_KEYS } from "./several-keys.ts";
+import { TAKEOVER } from "./takeover.ts";
+import { TOMBSTONES } from "./tombstones.ts";
+
+/**
+ * The clauses of the rules R1 to R7 removed from the scripts, one by one. R8 to R12 are the client's
+ * and have nothing in the Lua: they are in ../mutants.ts.
+ */
+export const LUA_MUTANTS: readonly LuaMutant[] = [
+  ...NEVER_SHORTEN,
+  ...NEVER_RESURRECT,
+  ...IDENTITY,
+  ...TOMBSTONES,
+  ...ACQUIRE_TOMBSTONES,
+  ...FULL,
+  ...FENCES,
+  ...GARBAGE,
+  ...TAKEOVER,
+  ...SEVERAL_KEYS,
+];

@@ -1,0 +1,69 @@
+import type { LuaMutant } from "./mutant.ts";
+
+/** All or none of several keys. */
+export const SEVERAL_KEYS: readonly LuaMutant[] = [
+  {
+    name: "several keys: refused, those that were free are kept",
+    script: "acquire",
+    find: 'remember("refused")\n',
+    replace: `remember("refused")
+  for i = 1, claims do
+    redis.call("SET", KEYS[1 + 2 * i], ARGV[6 + 2 * i] .. "}", "NX", "PX", ttlMs)
+  end\n`,
+    seed: 3,
+    guarantee: "several keys: one that another holds refuses them all",
+  },
+  {
+    name: "several keys: refused, those that were had are kept",
+    script: "acquire",
+    find: 'if #own > 0 then redis.call("DEL", procKey, unpack(own)) end',
+    replace: 'if #own > 0 then redis.call("DEL", procKey) end',
+    guarantee: "several keys: sent again and refused, what was had is given up",
+  },
+  {
+    name: "several keys: refused, the process stays alive",
+    script: "acquire",
+    find: 'if #own > 0 then redis.call("DEL", procKey, unpack(own)) end',
+    replace: 'if #own > 0 then redis.call("DEL", unpack(own)) end',
+    guarantee: "several keys: sent again and refused, what was had is given up",
+  },
+  {
+    name: "several keys: one that is had counts for all",
+    script: "acquire",
+    find: "if #own == claims then",
+    replace: "if #own > 0 then\n  claims = #own",
+    guarantee: "several keys: sent again with one free, all are had under one new fence",
+  },
+  {
+    name: "several keys: only the first is looked at",
+    script: "acquire",
+    find: 'elseif raw ~= "" and not refusal then',
+    replace: 'elseif raw ~= "" and i == 1 then',
+    seed: 3,
+    guarantee: "several keys: the first of them that is held is the one shown",
+  },
+  {
+    name: "several keys: the last that is held is shown",
+    script: "acquire",
+    find: 'elseif raw ~= "" and not refusal then',
+    replace: 'elseif raw ~= "" then',
+    seed: 3,
+    guarantee: "several keys: the first of them that is held is the one shown",
+  },
+  {
+    name: "several keys: only the first is lengthened",
+    script: "acquire",
+    find: "for i = 1, claims do lengthen(own[i], ttlMs) end",
+    replace: "lengthen(own[1], ttlMs)",
+    seed: 14,
+    guarantee: "R1 several keys sent again are all lengthened",
+  },
+  {
+    name: "several keys: a release that finds one missing hides that another holds one",
+    script: "release",
+    find: 'elseif status == "SUCCESS" then',
+    replace: "else",
+    seed: 116,
+    guarantee: "several keys: a release that finds one another's shows it, and frees the others",
+  },
+];
