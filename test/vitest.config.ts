@@ -25,6 +25,9 @@ export default defineProject({
     // Most tests wait for the network or for time: more of them than cores go well together.
     maxWorkers: Math.max(4, availableParallelism() - 1),
     root: import.meta.dirname,
+    // A worker runs many files, as a test leaves nothing behind, in its process either. Nor may one
+    // rely on what a module starts with, such as the first seed of `new ManualRuntime()`.
+    isolate: false,
     include: ["**/*.test.ts"],
     exclude: ["workerd/**"],
     globalSetup: ["./support/redis-setup.ts"],

@@ -1,5 +1,5 @@
 import { ConflictException } from "@nestjs/common";
-import { describe, expect, expectTypeOf, it, vi } from "vitest";
+import { afterEach, describe, expect, expectTypeOf, it, vi } from "vitest";
 import type { ILock, ILockService } from "../../src/nestjs/index.ts";
 import { StoredLock } from "../support/fault-keys.ts";
 import { useRest } from "../support/rest.ts";
@@ -8,6 +8,9 @@ import { useRest } from "../support/rest.ts";
 // surroundings are ours: what stands inside the methods is the document's.
 
 const rests = useRest();
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 class Inventory {
   readonly done: string[] = [];

@@ -1,9 +1,10 @@
-import { expect, it, vi } from "vitest";
+import path from "node:path";
+import { expect, it } from "vitest";
 import * as errors from "../../src/errors.ts";
 
-// Loaded again, it is another module, as a duplicate in node_modules would be.
-vi.resetModules();
-const other = await import("../../src/errors.ts");
+// Under another name it is another module, as a duplicate in node_modules would be.
+const duplicate = path.join(import.meta.dirname, "../../src/errors.ts?duplicate");
+const other = (await import(duplicate)) as typeof errors;
 
 const samples = (from: typeof errors): readonly (readonly [errors.LockErrorCode, Error])[] => [
   ["LOCK_ACQUISITION", new from.LockAcquisitionError("held", "k", "held", { holder: "someone" })],

@@ -26,6 +26,11 @@ export default defineProject({
   test: {
     name: "workerd",
     root: import.meta.dirname,
+    // One workerd for all files, as one isolate serves many requests.
+    isolate: false,
+    maxWorkers: 1,
+    // After the tests in Node: Vitest refuses to run projects with different maxWorkers together.
+    sequence: { groupOrder: 1 },
     include: ["**/*.test.ts"],
     globalSetup: ["../support/front-setup.ts"],
     testTimeout: 30_000,
