@@ -1,14 +1,14 @@
 import { MIN_TTL_MS, checkInteger, checkNumber, checkType } from "./check.ts";
 import { LockConfigurationError } from "./errors.ts";
 
-/** Renewals leave no closer together, however short the TTL. */
+/** The shortest interval between renewals, however short the TTL. */
 export const MIN_RENEWAL_GAP_MS = 200;
 
-/** How a held lock is kept beyond its TTL. */
+/** How a held lock is renewed beyond its TTL. */
 export interface AutoRenewOptions {
   /** @default true */
   readonly enabled?: boolean | undefined;
-  /** Time between renewals as a part of the TTL, 0.05 to 0.9; at least 200 ms. @default 1 / 3 */
+  /** Time between renewals as a fraction of the TTL, 0.05 to 0.9; at least 200 ms. @default 1 / 3 */
   readonly intervalFraction?: number | undefined;
   /** Renewal stops this long after the acquisition, in ms. @default 900_000 */
   readonly maxHold?: number | undefined;
@@ -28,7 +28,7 @@ export interface RenewalPlan {
   readonly onlyLiveness: boolean;
   /** Time between renewals. */
   readonly intervalMs: number;
-  /** Renewal stops this long after the acquisition; Infinity: when the lock is lost. */
+  /** Renewal stops this long after the acquisition; Infinity: only when the lock is lost. */
   readonly maxHoldMs: number;
 }
 
@@ -59,7 +59,7 @@ export function resolveAutoRenew(
   };
 }
 
-/** @throws LockConfigurationError naming the option, also where a TTL is too short for what is asked */
+/** @throws LockConfigurationError naming the option, including a TTL that is too short to be renewed as requested */
 export function resolveRenewal(
   ttl: number,
   wanted: boolean | AutoRenewOptions | undefined,
@@ -67,7 +67,7 @@ export function resolveRenewal(
 ): RenewalPlan {
   const { enabled, intervalFraction, maxHold } = resolveAutoRenew(wanted, defaults);
   const intervalMs = Math.max(Math.floor(ttl * intervalFraction), MIN_RENEWAL_GAP_MS);
-  // A TTL that ends before its first renewal could be answered is left to end.
+  // A TTL that would end before its first renewal could be answered is left to expire.
   const isRenewable = intervalMs + MIN_TTL_MS <= ttl;
   const isAsked = wanted === true || (typeof wanted === "object" && wanted.enabled === true);
   if (isAsked && !isRenewable) {

@@ -1,10 +1,10 @@
 import { LockConfigurationError } from "./errors.ts";
 import { MAX_MS } from "./runtime.ts";
 
-/** The shortest TTL: below it a round trip over the internet may take all of it. */
+/** The shortest TTL: anything less may not outlast one round trip over the internet. */
 export const MIN_TTL_MS = 100;
 
-/** How a wrong value is shown in an error: short, and quoted when it is text. */
+/** Formats an invalid value for an error message: short, and quoted if it is a string. */
 export function show(value: unknown): string {
   if (typeof value === "string") {
     return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
@@ -43,7 +43,7 @@ export function checkNumber(option: string, value: unknown, min: number, max: nu
   return value;
 }
 
-/** @throws LockConfigurationError unless `value` is of the type named. */
+/** @throws LockConfigurationError unless `value` has the given type. */
 export function checkType(
   option: string,
   value: unknown,

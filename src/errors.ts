@@ -1,4 +1,4 @@
-/** Marks our errors whatever copy of the package made them. */
+/** Marks our errors, whichever copy of the package created them. */
 const BRAND = Symbol.for("leasehold.error");
 
 /** The `code` of every error this library throws on purpose. */
@@ -13,8 +13,8 @@ export type LockErrorCode =
   | "LOCK_DATABASE";
 
 /**
- * Base of every error of this library. `lockKey` is the user's key (undefined where no key is
- * concerned); `cause` is the underlying error, cleaned of commands and credentials.
+ * Base of every error of this library. `lockKey` is the user's key (undefined where there is
+ * none); `cause` is the underlying error, cleaned of commands and credentials.
  */
 export abstract class LockError extends Error {
   abstract readonly code: LockErrorCode;
@@ -29,7 +29,7 @@ export abstract class LockError extends Error {
 }
 
 /**
- * True for every error of this library, also one made by another copy of the package, where
+ * True for every error of this library, including those of another copy of the package, where
  * `instanceof` fails. With `code`, true only for that kind.
  *
  * @example if (isLockError(error, "LOCK_ACQUISITION")) return busy();
@@ -42,10 +42,10 @@ export function isLockError(value: unknown, code?: LockErrorCode): value is Lock
   );
 }
 
-/** Why a lock was not had: see {@link LockAcquisitionError}. */
+/** Why a lock could not be acquired: see {@link LockAcquisitionError}. */
 export type LockAcquisitionReason = "held" | "timeout" | "aborted" | "error";
 
-/** What is known of the holder when an acquisition is refused. */
+/** What is known about the holder when an acquisition is refused. */
 export interface RefusedBy {
   /** The holder's owner hash; null when unknown or unreadable. Not for end users. */
   readonly holder: string | null;
@@ -54,15 +54,15 @@ export interface RefusedBy {
 }
 
 /**
- * The lock could not be had. `reason`: `held`, refused and no retry was asked for; `timeout`,
- * retries or `waitTimeout` spent; `aborted`, the signal; `error`, no conclusive answer from the
- * database (see `cause`).
+ * The lock could not be acquired. `reason`: `held`, refused, and no retry was requested; `timeout`,
+ * retries or `waitTimeout` exhausted; `aborted`, by the signal; `error`, no conclusive answer from
+ * the database (see `cause`).
  */
 export class LockAcquisitionError extends LockError {
   readonly code = "LOCK_ACQUISITION";
   readonly reason: LockAcquisitionReason;
   readonly remainingMs: number | null;
-  /** Not enumerable: a holder is for the program's own use, not for logs or answers. */
+  /** Not enumerable: for use in code, and to be kept out of logs and responses. */
   declare readonly holder: string | null;
 
   constructor(
@@ -78,27 +78,27 @@ export class LockAcquisitionError extends LockError {
   }
 }
 
-/** Whether a lock could not be had because another holds it: no abort, and no missing answer. */
+/** Whether a lock could not be acquired because another holds it: neither aborted nor unanswered. */
 export function isHeldByAnother(error: unknown): error is LockAcquisitionError {
   if (!isLockError(error, "LOCK_ACQUISITION") || !("reason" in error)) return false;
   return error.reason === "held" || error.reason === "timeout";
 }
 
-/** The lock with this `token` is not ours (any more): it expired, was taken over or forced. */
+/** The lock is not, or no longer, owned by this `token`: it expired, was taken over or forced. */
 export class LockNotOwnedError extends LockError {
   readonly code = "LOCK_NOT_OWNED";
   readonly token: string;
 
   constructor(lockKey: string, token: string) {
     super(
-      `Lock "${lockKey}" is not owned by this token: it expired, was taken over or was forced before its release. Work longer than the TTL needs autoRenew or extend().`,
+      `Lock "${lockKey}" is not owned by this token: it expired, was taken over or was force-released before its own release. Work that outlasts the TTL needs autoRenew or extend().`,
       lockKey,
     );
     this.token = token;
   }
 }
 
-/** The lock could not be extended. `cause` tells a lost lock from an unanswered request. */
+/** The lock could not be extended. `cause` distinguishes a lost lock from an unanswered request. */
 export class LockExtensionError extends LockError {
   readonly code = "LOCK_EXTENSION";
   readonly token: string;
@@ -110,8 +110,8 @@ export class LockExtensionError extends LockError {
 }
 
 /**
- * No answer told whether the release was applied. Where the error can pass, the release goes on in
- * the background until the lock's TTL has passed; the key is free by then at the latest.
+ * The release was not confirmed, and may or may not have been applied. After a transient error it is
+ * retried in the background until the lock's TTL has passed; by then the key is free at the latest.
  */
 export class LockReleaseUnknownError extends LockError {
   readonly code = "LOCK_RELEASE_UNKNOWN";
@@ -128,7 +128,7 @@ export class LockReleaseUnknownError extends LockError {
 /** The lock was lost while it was held: reason of `lock.signal`, and how `withLock` rejects. */
 export class LockLostError extends LockError {
   readonly code = "LOCK_LOST";
-  /** What the callback of `withLock` had returned, when it did return. */
+  /** What the callback of `withLock` returned, if it did return. */
   readonly result: unknown;
 
   constructor(lockKey: string, why: string, details: { result?: unknown; cause?: unknown } = {}) {
@@ -137,7 +137,7 @@ export class LockLostError extends LockError {
   }
 }
 
-/** An option is wrong; nothing was sent. */
+/** An option is invalid; nothing was sent. */
 export class LockConfigurationError extends LockError {
   readonly code = "LOCK_CONFIGURATION";
   /** The option, e.g. `"ttl"`. */
@@ -156,7 +156,7 @@ export class LockConfigurationError extends LockError {
 export class DatabaseError extends LockError implements Failure {
   readonly code = "LOCK_DATABASE";
   readonly applied: "no" | "unknown";
-  /** Whether the same command may succeed in a moment (Redis loading, failing over, busy). */
+  /** Whether the error is transient, and the same command may succeed soon (loading, failover, busy). */
   readonly retriable: boolean;
 
   constructor(message: string, failure: Failure & { readonly cause?: unknown }) {
@@ -166,11 +166,11 @@ export class DatabaseError extends LockError implements Failure {
   }
 }
 
-/** What is known of a command that failed. */
+/** What is known about a command that failed. */
 export interface Failure {
   /** `"no"` is certain; `"unknown"`: it may have been carried out, or may still be. */
   readonly applied: "no" | "unknown";
-  /** Whether the same command may succeed in a moment. */
+  /** Whether the same command may succeed soon. */
   readonly retriable: boolean;
 }
 
@@ -183,7 +183,7 @@ export function noAnswerWithin(ms: number, operation?: string): DatabaseError {
   });
 }
 
-/** Reads an error for what it says of the command that failed; one of another make says nothing. */
+/** What an error says about the command that failed; a foreign error says nothing, so: unknown. */
 export function classifyFailure(error: unknown): Failure {
   if (isLockError(error, "LOCK_DATABASE") && "applied" in error && "retriable" in error) {
     // By its fields, not its class: it may be of another copy of the package.

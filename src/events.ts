@@ -1,4 +1,4 @@
-/** A list of listeners. One that throws is reported on the console and disturbs nobody. */
+/** A list of listeners. One that throws is reported on the console, and affects nothing else. */
 export class Events<T> {
   readonly #listeners = new Set<(event: T) => void>();
 
@@ -13,7 +13,7 @@ export class Events<T> {
   /** Calls every listener, in the order of subscription. */
   emit(event: T): void {
     for (const listener of this.#listeners) {
-      // The work under the lock must not fail because its observer did, at once or later.
+      // A failing observer, synchronous or not, must not fail the work under the lock.
       try {
         const result: unknown = listener(event);
         if (result instanceof Promise) result.catch(report);

@@ -2,10 +2,10 @@ import { show } from "./check.ts";
 import { LockConfigurationError } from "./errors.ts";
 import { checkKey } from "./key.ts";
 
-/** Makes the key of one call from its arguments. */
+/** Builds the key of one call from its arguments. */
 export type KeyTemplate = (args: readonly unknown[]) => string;
 
-/** Text, or the way to a value: the argument's position, then property names. */
+/** Literal text, or the path to a value: the position of the argument, then property names. */
 type Part = string | { readonly placeholder: string; readonly path: readonly string[] };
 
 /**
@@ -13,7 +13,7 @@ type Part = string | { readonly placeholder: string; readonly path: readonly str
  * the second, to any depth. Strings, finite numbers, bigints and booleans are inserted; everything
  * else is an error when the method is called, so that no lock is ever named "undefined".
  *
- * @throws LockConfigurationError for braces that are no placeholder
+ * @throws LockConfigurationError for braces that are not a placeholder
  * @example parseKeyTemplate("order:{0.id}")([{ id: 17 }]); // "order:17"
  */
 export function parseKeyTemplate(template: unknown): KeyTemplate {
@@ -28,7 +28,7 @@ function parsePart(text: string, source: string): Part {
   if (!/^\{\d+(?:\.[^\s.{}]+)*\}$/.test(text)) {
     throw new LockConfigurationError(
       "key",
-      `${show(text)} in ${show(source)} is no placeholder: write {0}, or {1.name}. A key with braces of its own needs a function`,
+      `${show(text)} in ${show(source)} is not a placeholder: write {0} or {1.name}. A key that contains braces needs a function`,
     );
   }
   const [position = "", ...names] = text.slice(1, -1).split(".");

@@ -28,7 +28,7 @@ export function checkKeyPrefix(prefix: unknown): string {
 }
 
 /**
- * A trace goes into the owner hash behind the last `@`, so it may hold none.
+ * The trace follows the last `@` of an owner hash, so it must not contain one.
  *
  * @throws LockConfigurationError
  */
@@ -47,11 +47,11 @@ function checkText(option: string, value: unknown, min: number, max: number): st
   if (value.includes("\0")) {
     throw new LockConfigurationError(option, `must not contain NUL, but is ${show(value)}`);
   }
-  // It stands for bytes that were no UTF-8; of a record with it nobody can say whose it is.
+  // It replaces bytes that were not valid UTF-8: the owner of a record that contains it is unknowable.
   if (value.includes("\uFFFD")) {
     throw new LockConfigurationError(option, `must not contain U+FFFD, but is ${show(value)}`);
   }
-  // `String.prototype.isWellFormed` is of ES2024, and missing in some runtimes.
+  // `String.prototype.isWellFormed` is ES2024, which some runtimes lack.
   if (/\p{Surrogate}/u.test(value)) {
     throw new LockConfigurationError(
       option,

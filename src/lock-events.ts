@@ -6,7 +6,7 @@ export type LockEvent =
       readonly type: "acquired";
       readonly keys: readonly string[];
       readonly fence: number | undefined;
-      /** From the call to the lock. */
+      /** From the call until the lock was acquired. */
       readonly waitedMs: number;
     }
   | {

@@ -22,7 +22,7 @@ export interface LockContext {
    * once the response is sent or the client has left.
    */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
-  /** When the platform ends this invocation: no lock is asked for beyond. */
+  /** When the platform ends this invocation: no lock is requested beyond it. */
   readonly deadline?: Date | undefined;
   /** Cancels waiting for a lock; never a release. */
   readonly signal?: AbortSignal | undefined;
@@ -30,13 +30,13 @@ export interface LockContext {
 
 /** Options of a LockService; times in ms. */
 export interface LockServiceOptions extends LockContext {
-  /** A Database, or whatever else has its operations. */
+  /** A Database, or anything else that implements its operations. */
   readonly database: LockOperations;
-  /** Goes in front of every key. @default "" */
+  /** Prepended to every key. @default "" */
   readonly keyPrefix?: string | undefined;
   /** TTL of a lock that names none. @default 30_000 */
   readonly defaultTtl?: number | undefined;
-  /** No call may ask for more. @default 300_000 */
+  /** No call may request more. @default 300_000 */
   readonly maxTtl?: number | undefined;
   readonly retry?: RetryOptions | undefined;
   readonly autoRenew?: boolean | AutoRenewOptions | undefined;
@@ -46,19 +46,19 @@ export interface LockServiceOptions extends LockContext {
 
 /** Options of one acquisition; times in ms. What is left out comes from the service. */
 export interface LockOptions {
-  /** How long the lock lives without renewal: 100 to `maxTtl`. */
+  /** How long the lock lasts without renewal: 100 to `maxTtl`. */
   readonly ttl?: number | undefined;
   /** Waits this long for a held lock; alone (without `retry.maxRetries`) it retries until then. */
   readonly waitTimeout?: number | undefined;
   readonly retry?: RetryOptions | undefined;
   readonly autoRenew?: boolean | AutoRenewOptions | undefined;
-  /** Who or what holds the lock, informational: up to 256 bytes, without `@`. */
+  /** Who or what holds the lock; informational: up to 256 bytes, without `@`. */
   readonly trace?: string | undefined;
   /** Cancels waiting for the lock; never a release. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The service's options, checked and complete; and what the services bound from one another share. */
+/** The options of a service, checked and complete, and what it shares with those bound from it. */
 export class ServiceSettings {
   readonly database: LockOperations;
   readonly runtime: Runtime;
@@ -73,7 +73,7 @@ export class ServiceSettings {
   readonly events: Events<LockEvent>;
   /** Whether the locks of the service belong to one request. */
   readonly isBound: boolean;
-  /** What a call without options asks for. */
+  /** What a call without options requests. */
   readonly defaults: LeaseTerms;
   readonly #options: LockServiceOptions;
 
@@ -132,7 +132,7 @@ function checkContext({ waitUntil, deadline, signal }: LockContext): void {
 }
 
 /**
- * What a call with these options asks for.
+ * What a call with these options requests.
  *
  * @throws LockConfigurationError naming the option
  */
@@ -160,8 +160,8 @@ export function resolveTerms(
 }
 
 /**
- * Checks the options of a lock where they are declared, before there is a service to ask: a TTL above
- * the service's `maxTtl` shows later.
+ * Checks the options of a lock where they are declared, before there is a service: a TTL above its
+ * `maxTtl` is noticed later.
  *
  * @throws LockConfigurationError naming the option
  */

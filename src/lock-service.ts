@@ -16,9 +16,9 @@ import {
 } from "./lock-options.ts";
 import { Lock, runUnder } from "./lock.ts";
 
-/** What {@link LockService.inspect} tells of a held lock. For operators, not for end users. */
+/** What {@link LockService.inspect} reports about a held lock. For operators, not for end users. */
 export interface LockInfo {
-  /** Owner hash of the holder; null when what is stored is no lock record. */
+  /** Owner hash of the holder; null when what is stored is not a lock record. */
   readonly holder: string | null;
   readonly trace: string | null;
   readonly fence: number | null;
@@ -31,7 +31,7 @@ export interface LockInfo {
 }
 
 /**
- * The everyday API: takes locks, keeps them alive while the work goes on, gives them back.
+ * The everyday API: acquires locks, keeps them alive while the work goes on, and releases them.
  *
  * One instance at module level is safe for many requests; `withContext` binds one to a request, so
  * that its locks outlive the response and are renewed together.
@@ -67,10 +67,10 @@ export class LockService {
   }
 
   /**
-   * Takes a lock, or several at once (all or none), waiting for held ones as `retry` and
-   * `waitTimeout` say.
+   * Acquires a lock, or several at once (all or none), waiting for held ones as `retry` and
+   * `waitTimeout` specify.
    *
-   * @throws LockAcquisitionError when it could not be had (see `reason`)
+   * @throws LockAcquisitionError when it could not be acquired (see `reason`)
    * @throws LockConfigurationError before anything is sent
    * @example const lock = await locks.acquire("order:17", { ttl: 10_000, waitTimeout: 5_000 });
    */
@@ -82,7 +82,7 @@ export class LockService {
   }
 
   /**
-   * Takes a lock if it is free. Null only when another is known to hold it; never waits.
+   * Acquires a lock if it is free. Null only when another is known to hold it; never waits.
    *
    * @throws LockAcquisitionError with reason `error` or `aborted`
    * @throws LockConfigurationError before anything is sent
@@ -139,8 +139,8 @@ export class LockService {
   }
 
   /**
-   * Takes a lock from whoever holds it now; the holder's signal aborts with its next renewal. True
-   * when it was removed. Two may then be at work: let fences decide.
+   * Releases a lock whoever holds it; the holder's signal aborts at its next renewal. True if it was
+   * removed. Two may then be at work at once: let fences decide.
    *
    * @throws DatabaseError when there is no answer
    */
@@ -174,7 +174,7 @@ export class LockService {
   }
 }
 
-/** The error of a call to which a refusal is one. */
+/** The error of a call that treats a refusal as one. */
 function refused(
   { key, lockData, remainingMs, waitedMs }: Busy,
   terms: LeaseTerms,
@@ -195,7 +195,7 @@ function toLockInfo({ lockData, remainingMs, alive }: Inspection): LockInfo {
   return { holder: ownerHash, trace, fence, remainingMs, alive, acquiredAt, extendedAt };
 }
 
-/** What is known of a holder whose record cannot be read. */
+/** What is known about a holder whose record cannot be read. */
 const UNREADABLE = {
   holder: null,
   trace: null,
@@ -204,7 +204,7 @@ const UNREADABLE = {
   extendedAt: null,
 } as const;
 
-/** A command that may be repeated without harm gets a second chance. */
+/** Sends a command that is safe to repeat once more after a transient error. */
 async function sendTwice<T>(send: () => Promise<T>): Promise<T> {
   try {
     return await send();

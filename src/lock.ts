@@ -60,24 +60,24 @@ export class Lock {
 
   /** Aborts with a LockLostError before Redis can let another in. Pass it to what you call. */
   get signal(): AbortSignal {
-    // In a request that was paused, the timers have had no chance to say so yet.
+    // In a request that was paused, no timer has had a chance to notice it yet.
     this.#lease.checkLoss();
     return this.#lease.signal;
   }
 
   /**
-   * Gives the lock back. Resolves when Redis has confirmed it or the TTL has passed; safe to call
-   * twice, also at the same time.
+   * Releases the lock. Resolves when Redis has confirmed it or the TTL has passed; safe to call twice,
+   * even concurrently.
    *
-   * @throws LockNotOwnedError when it was no longer ours
-   * @throws LockReleaseUnknownError after two sends without an answer; the background goes on
+   * @throws LockNotOwnedError when it was no longer owned by this token
+   * @throws LockReleaseUnknownError after two sends without an answer; it is retried in the background
    */
   async release(): Promise<void> {
     const released = (this.#released ??= this.#release());
     try {
       await released;
     } catch (error) {
-      // Still unconfirmed: the next call looks again. Every other verdict is final.
+      // Still unconfirmed: the next call waits again. Every other verdict is final.
       const isOpen = isLockError(error, "LOCK_RELEASE_UNKNOWN");
       if (isOpen && this.#released === released) this.#released = undefined;
       throw error;
@@ -136,7 +136,7 @@ export class Lock {
   }
 
   /**
-   * Looks at flag and clock, without I/O.
+   * Checks flag and clock, without I/O.
    *
    * @throws LockLostError when the lock is lost
    * @throws LockNotOwnedError when it was released
@@ -146,12 +146,12 @@ export class Lock {
     throw this.#lease.checkLoss() ?? new LockNotOwnedError(this.key, this.token);
   }
 
-  /** Lets the lock end with its TTL. */
+  /** Lets the lock expire with its TTL. */
   stopAutoRenew(): void {
     this.#lease.stopRenewing();
   }
 
-  /** Releases, for `await using`. Never throws: loss shows on the signal, failure in the events. */
+  /** Releases, for `await using`. Never throws: a loss shows on the signal, a failure in the events. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       await this.release();
@@ -164,10 +164,10 @@ export class Lock {
 }
 
 /**
- * Runs `work` under a lock, and gives the lock back whatever happens. The error of `work` wins over
- * any of the release.
+ * Runs `work` under a lock, and releases the lock whatever happens. The error of `work` wins over
+ * one of the release.
  *
- * @throws LockLostError with `result` when another may have been in
+ * @throws LockLostError with `result` when another may have held it meanwhile
  */
 export async function runUnder<T>(
   lock: Lock,
@@ -176,7 +176,7 @@ export async function runUnder<T>(
   return concludeWork(lock, await releaseOnError(lock, () => work(lock)));
 }
 
-/** Runs `work`, and gives the lock back if it fails; the error of `work` wins over any of the release. */
+/** Runs `work`, and releases the lock if it fails; the error of `work` wins over one of the release. */
 export async function releaseOnError<T>(
   lock: Lock,
   work: () => T | Promise<T>,
@@ -190,10 +190,10 @@ export async function releaseOnError<T>(
 }
 
 /**
- * Releases after the work is done, and says what the work is worth: the release verdict decides, not
- * a signal that aborted over a network blip (R12). Where no verdict came, the clock does.
+ * Releases the lock after the work, and decides whether its result counts: by the verdict of the
+ * release, not by a signal that aborted over a network blip (R12). Without a verdict, by the clock.
  *
- * @throws LockLostError with `result` when another may have been in
+ * @throws LockLostError with `result` when another may have held it meanwhile
  */
 export async function concludeWork<T>(lock: Lock, result: T): Promise<T> {
   const wasValid = !lock.signal.aborted;

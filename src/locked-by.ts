@@ -4,10 +4,10 @@ import { parseKeyTemplate } from "./key-template.ts";
 import { checkDeclaredOptions, type LockOptions } from "./lock-options.ts";
 import type { LockService } from "./lock-service.ts";
 
-/** What runs a method under a lock: a LockService, or whatever else has its `withLock`. */
+/** Runs a method under a lock: a LockService, or anything else with its `withLock`. */
 export type LockSource = Pick<LockService, "withLock">;
 
-/** What becomes of a call whose lock another holds. */
+/** What to do with a call whose lock is held by another. */
 export type OnLockFailed = "throw" | "skip" | ((key: string, error: LockAcquisitionError) => Error);
 
 /** Options of {@link lockedBy}; times in ms. */
@@ -16,13 +16,13 @@ export interface LockedByOptions<Self, Args extends unknown[], Failed = OnLockFa
   "ttl" | "waitTimeout" | "retry" | "autoRenew"
 > {
   /**
-   * The key: a text in which `{0}` stands for the first argument and `{1.name}` for a property of
-   * the second; or a function of the arguments, for one key or several, all or none.
+   * The key: a string in which `{0}` stands for the first argument and `{1.name}` for a property of
+   * the second; or a function of the arguments that returns one key, or several to take all or none.
    */
   readonly key: string | ((this: Self, ...args: Args) => string | readonly string[]);
   /**
-   * When another holds the lock (also after all waiting): `throw` the LockAcquisitionError, `skip`
-   * the call and return undefined, or throw an error of your own. Every other error, those of the
+   * When another holds the lock, even after waiting: `throw` the LockAcquisitionError, `skip` the
+   * call and return undefined, or throw an error of your own. Every other error, those of the
    * method included, passes through untouched. @default "throw"
    */
   readonly onLockFailed?: Failed;
@@ -38,7 +38,7 @@ export interface WithLockOptions<
   readonly service?: (self: Self) => LockSource;
 }
 
-/** What never resolves with undefined for having been skipped. */
+/** The choices under which a call is never skipped, and so never returns undefined for it. */
 type NoSkip = Exclude<OnLockFailed, "skip">;
 
 /** Argument lists that a key function of `Args` can read: as many arguments, or more. */
@@ -46,7 +46,7 @@ type Readable<Args extends unknown[]> = number extends Args["length"]
   ? Args
   : [...Args, ...unknown[]];
 
-/** A method decorator, in the standard form and in that of `experimentalDecorators`. */
+/** A method decorator, for standard decorators and for `experimentalDecorators`. */
 export interface LockedMethodDecorator<Self, Args extends unknown[], Skipped> {
   <This extends Self, Given extends unknown[] & Readable<Args>, Result>(
     method: (this: This, ...args: Given) => Promise<Result>,
@@ -93,7 +93,7 @@ export function WithLock<Self, Args extends unknown[]>(
     if (descriptor === undefined) return guard(service, options, checkMethod(target, context));
     const method = checkMethod(descriptor.value, context);
     const locked = guard(service, options, method);
-    // What decorators below have noted on the method, as Nest's do, is found through the prototype.
+    // Metadata that other decorators, such as Nest's, attached to the method stays reachable.
     Object.setPrototypeOf(locked, method);
     return { ...descriptor, value: locked };
   }
@@ -146,7 +146,7 @@ function guard<Self, Args extends unknown[], Result>(
   async function locked(this: Self, ...args: Args): Promise<Awaited<Result> | undefined> {
     const service = checkLockSource(serviceOf(this), "service(this)");
     const keys = keyOf.apply(this, args);
-    // From here on an error is not one of this acquisition: the method's own, or of the release.
+    // From here on an error is the method's own, or the release's: the acquisition has succeeded.
     let hasEntered = false;
     const enter = (): Result | Promise<Result> => {
       hasEntered = true;
@@ -174,9 +174,9 @@ function keyMaker<Self, Args extends unknown[]>(
   return (...args) => fill(args);
 }
 
-/** Where a lock service is looked for when nobody says. */
+/** Where the lock service is found by default. */
 function locksOf(self: unknown): LockSource {
-  // A class is an object too: of a static method.
+  // `this` of a static method is the class itself.
   const isObject = typeof self === "function" || (typeof self === "object" && self !== null);
   return checkLockSource(isObject && "locks" in self ? self.locks : undefined, "this.locks");
 }
@@ -198,14 +198,14 @@ function checkMethod(method: unknown, context: unknown): Method {
   const kind = typeof context === "object" && context !== null && "kind" in context;
   if (isMethod(method) && (!kind || context.kind === "method")) return method;
   const what = kind ? String(context.kind) : show(context);
-  throw new LockConfigurationError("WithLock", `decorates methods, but ${what} is none`);
+  throw new LockConfigurationError("WithLock", `decorates methods, but ${what} is not one`);
 }
 
 function isMethod(value: unknown): value is Method {
   return typeof value === "function";
 }
 
-/** What can be wrong before there is a service: the rest is checked with each call. */
+/** Checks what can be checked before there is a service; the rest is checked at each call. */
 function checkOptions<Options extends LockedByOptions<never, never>>(options: Options): Options {
   checkType("options", options, "object");
   const { key, onLockFailed = "throw" } = options;

@@ -7,11 +7,11 @@ export interface RetryOptions {
   readonly maxRetries?: number | undefined;
   /** Delay before the first retry. @default 100 */
   readonly initialDelay?: number | undefined;
-  /** No delay is longer. @default 3_000 */
+  /** Upper bound of a delay. @default 3_000 */
   readonly maxDelay?: number | undefined;
-  /** Each delay is this many times the one before. @default 2 */
+  /** Factor from one delay to the next. @default 2 */
   readonly multiplier?: number | undefined;
-  /** Shortens each delay by a random part of up to a half, so that waiters do not march in step. @default true */
+  /** Shortens each delay by a random amount of up to half, so that waiters spread out. @default true */
   readonly jitter?: boolean | undefined;
 }
 
@@ -36,7 +36,7 @@ export const DEFAULT_RETRY: RetryPlan = {
   jitter: true,
 };
 
-/** Pauses between sends whose fate is unknown: quick at first, then sparing of a sick database. */
+/** Pauses between sends whose outcome is unknown: short at first, then easy on a struggling database. */
 export const RESEND_PAUSES: Backoff = {
   initialDelay: 100,
   maxDelay: 3_000,

@@ -6,20 +6,20 @@ export interface Instant {
   readonly monotonic: number;
 }
 
-/** Everything the library asks of the machine: clock, timers, randomness. */
+/** Everything the library needs of the platform: clock, timers, randomness. */
 export interface Runtime {
   now(): Instant;
   /** Resolves after `ms`, or at once when `signal` aborts; leaves no timer and no listener. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** A number in [0, 1), for jitter only. */
   random(): number;
-  /** `digits.digits` with 128 random bits: what makes one acquisition unlike any other. */
+  /** `digits.digits` with 128 random bits: makes each acquisition unique. */
   randomId(): string;
 }
 
 /**
- * The longest time that Redis and every platform's timers agree on: 2³¹−1 ms, about 24.8 days. A timer
- * with a longer delay would fire at once.
+ * The longest time that Redis and the timers of every platform support: 2³¹−1 ms, about 24.8 days. A
+ * timer with a longer delay would fire at once.
  */
 export const MAX_MS: number = 2 ** 31 - 1;
 
@@ -45,8 +45,8 @@ export const systemRuntime: Runtime = {
 };
 
 /**
- * Milliseconds that have passed for certain, for whoever must not end too early: by the clock that
- * never jumps, and at most stands still.
+ * Milliseconds that have certainly passed, for what must not end too early: by the clock that never
+ * jumps, and at worst stands still.
  */
 export function surelyElapsed(since: Instant, now: Instant): number {
   return Math.max(now.monotonic - since.monotonic, 0);
@@ -68,8 +68,8 @@ export type Bounded<T> =
   | { readonly ended: "aborted" };
 
 /**
- * Waits for `promise`, but no longer than `ms` and not past an abort of `signal`. Never rejects,
- * and a result that comes too late is dropped in silence; the timer goes with the wait.
+ * Waits for `promise`, but no longer than `ms` and not past an abort of `signal`. Never rejects;
+ * a result that comes too late is ignored. Leaves neither timer nor listener.
  */
 export async function bounded<T>(
   runtime: Runtime,
@@ -96,7 +96,7 @@ export async function bounded<T>(
   }
 }
 
-/** A signal that aborts with the first of several, and can be let go of. */
+/** A signal that aborts with the first of several, until it is detached. */
 export interface LinkedSignal {
   readonly signal: AbortSignal;
   /** Aborts the signal, and removes its listeners from the others. */
@@ -104,8 +104,8 @@ export interface LinkedSignal {
 }
 
 /**
- * Joins signals into one. Unlike with `AbortSignal.any`, nothing stays attached to a long-lived
- * source once `abort()` was called.
+ * Combines signals into one. Unlike with `AbortSignal.any`, nothing stays attached to a long-lived
+ * source once `abort()` has been called.
  */
 export function linkSignals(sources: readonly (AbortSignal | undefined)[]): LinkedSignal {
   const controller = new AbortController();

@@ -14,9 +14,9 @@ import type {
 import type { CreateOutcome, LockPrimitives } from "./primitives.ts";
 
 /*
- * The operations of the engine made of primitives, as distributed-locker does it: for backends that
- * have nothing better. Each is several commands, so that what one of them saw may be gone when the
- * next one runs; a lock is never given to two all the same, as only `tryCreate` gives locks.
+ * The operations of the engine composed of primitives, as in distributed-locker: for backends that
+ * have nothing better. Each is several commands, so what one of them saw may be gone when the next one
+ * runs. A lock is never granted to two all the same, as only `tryCreate` grants locks.
  */
 
 interface Primitives extends LockPrimitives {
@@ -42,11 +42,11 @@ export async function acquireByPrimitives(
   if (created.status === LockStatus.SUCCESS) {
     return { status: "granted", fence: undefined, takenOver };
   }
-  // Its liveness ends by itself: another send of this very request may have won meanwhile.
+  // Its liveness is left to expire: another send of this very request may have won meanwhile.
   return { status: "held", key, lockData: created.lockData, remainingMs: null };
 }
 
-/** Who kept a lock from being created, if he is suspected, and his process gone. */
+/** The holder that kept a lock from being created, if it is suspected and its process is dead. */
 async function deadHolder(
   primitives: Primitives,
   { status, lockData: holder }: CreateOutcome,
@@ -88,7 +88,7 @@ export async function releaseByPrimitives(
   { claims }: ReleaseRequest,
 ): Promise<ReleaseOutcome> {
   const { key, lockData } = onlyClaim(claims);
-  // Its liveness cannot be deleted, and ends by itself.
+  // Its liveness cannot be deleted, and is left to expire.
   return deleteByOwner(primitives, key, lockData.ownerHash);
 }
 
@@ -111,7 +111,7 @@ export async function forceDeleteByPrimitives(
   return (await deleteByOwner(primitives, key, ownerHash)).status === "released";
 }
 
-/** `tryDelete` in the words of the engine; a missing answer is an error as of every other operation. */
+/** `tryDelete` in the vocabulary of the engine; here too, a missing answer is an error. */
 async function deleteByOwner(
   primitives: Primitives,
   key: string,

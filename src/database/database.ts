@@ -36,9 +36,9 @@ import type {
 import type { CreateOutcome, DeleteOutcome, LockPrimitives, UpdateOutcome } from "./primitives.ts";
 
 export interface DatabaseOptions {
-  /** Longest wait for one command, in ms; a later answer counts as none. @default 2_000 */
+  /** Longest wait for one command, in ms; a later answer is ignored. @default 2_000 */
   readonly requestTimeout?: number | undefined;
-  /** Clock, timers and randomness; another one is for tests. */
+  /** Clock, timers and randomness; to be replaced in tests. */
   readonly runtime?: Runtime | undefined;
 }
 
@@ -49,7 +49,7 @@ export interface DatabaseOptions {
  * method rejects when it has no conclusive answer, best with a `DatabaseError`.
  */
 export abstract class Database implements LockOperations, LockPrimitives {
-  /** Errors that may pass: no answer, or "not now". They are thrown to whoever asked as well. */
+  /** Transient errors: no answer, or "not now". They are thrown to the caller as well. */
   readonly errors: Events<unknown> = new Events<unknown>();
   readonly requestTimeout: number;
   protected readonly runtime: Runtime;
@@ -83,7 +83,7 @@ export abstract class Database implements LockOperations, LockPrimitives {
     processData: ProcessData,
     ttlMs: number,
   ): Promise<void>;
-  /** Lets go of connections. */
+  /** Closes connections. */
   abstract terminate(): Promise<void>;
 
   /** What this backend can do beyond its primitives. */
@@ -112,8 +112,8 @@ export abstract class Database implements LockOperations, LockPrimitives {
   }
 
   /**
-   * Waits for a backend's answer no longer than `requestTimeout`, and makes a DatabaseError of
-   * whatever it throws.
+   * Waits for an answer of the backend for at most `requestTimeout` (R8), and turns whatever it throws
+   * into a DatabaseError.
    */
   protected async send<T>(
     operation: string,
@@ -129,7 +129,7 @@ export abstract class Database implements LockOperations, LockPrimitives {
     );
   }
 
-  /** Tells `errors` of an error that may pass. */
+  /** Reports a transient error to `errors`. */
   protected report(error: LockError): LockError {
     if (classifyFailure(error).retriable) this.errors.emit(error);
     return error;
@@ -148,7 +148,7 @@ export abstract class Database implements LockOperations, LockPrimitives {
   }
 }
 
-/** By what it can do, not by its class: it may be of another copy of the package. */
+/** Checked by shape, not by class: it may come from another copy of the package. */
 export function isDatabase(value: unknown): value is Database {
   return typeof value === "object" && value !== null && "readLockData" in value;
 }

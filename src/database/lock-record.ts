@@ -72,7 +72,7 @@ export function firstFence(now: Instant, highestSeen: number): number {
   return Math.max(Math.round(Math.min(now.wall * 1000, MAX_FIRST_FENCE)), highestSeen);
 }
 
-/** Whether a lock with this record can still stand when its holder is dead, so that it pays to look. */
+/** Whether a lock with this record can still stand when its holder is dead, so that it is worth checking. */
 export function canOutliveHolder(lockData: LockData, remainingMs: number | null): boolean {
   return (
     lockData.livenessMs === undefined || remainingMs === null || remainingMs > lockData.livenessMs
@@ -80,8 +80,8 @@ export function canOutliveHolder(lockData: LockData, remainingMs: number | null)
 }
 
 /*
- * Below: reads what is stored, or what a client that guesses at JSON made of it. Anything else is
- * undefined or null: what others write at our keys must not be relied on unseen (R7).
+ * Below: decoders of what is stored, or of what a client that guesses at JSON made of it. Anything else
+ * is undefined or null: what others write at our keys is not to be trusted (R7).
  */
 
 export function decodeInteger(value: unknown): number | undefined {
@@ -89,7 +89,7 @@ export function decodeInteger(value: unknown): number | undefined {
   return typeof number === "number" && Number.isSafeInteger(number) ? number : undefined;
 }
 
-/** A lock record; null when it is none. Fields of a type not ours are left out. */
+/** A lock record; null when it is not one. Fields of another type than ours are dropped. */
 export function decodeLockData(value: unknown): LockData | null {
   const record = decodeObject(value);
   if (record === null) return null;
@@ -113,7 +113,7 @@ export function decodeProcessData(value: unknown): ProcessData | null {
   return typeof aliveAt === "string" ? { aliveAt } : null;
 }
 
-/** Bytes that are no UTF-8 do not come back as they went: what has them names nothing. */
+/** Bytes that are not valid UTF-8 do not survive the round trip: a string with them names nothing. */
 function isText(value: unknown): value is string {
   return typeof value === "string" && !value.includes("\uFFFD");
 }

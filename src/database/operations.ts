@@ -1,15 +1,15 @@
 import type { LockData } from "./lock-record.ts";
 
-/** Backends with tombstones keep them for so long at the least, in ms. */
+/** Backends with tombstones keep them for at least this long, in ms. */
 export const MIN_GRACE_MS = 10_000;
 
 /** What a backend can do beyond the primitives. */
 export interface Capabilities {
   /** Every acquisition gets a higher fencing token. */
   readonly fences: boolean;
-  /** Refusals and inspections tell how long a lock has left. */
+  /** Refusals and inspections report how long a lock has left. */
   readonly remainingMs: boolean;
-  /** Several keys can be had at once, all or none. */
+  /** Several keys can be acquired at once, all or none. */
   readonly severalKeys: boolean;
   /** It remembers owner hashes: an acquire delivered after its refusal or its end creates nothing. */
   readonly tombstones: boolean;
@@ -28,11 +28,11 @@ export interface LockOperations {
   acquire(request: AcquireRequest): Promise<AcquireOutcome>;
   /** Keeps claims alive, each if it is still there under its owner hash and fence. */
   renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]>;
-  /** Gives claims back, and keeps their owner hash from acquiring again. */
+  /** Releases claims, and keeps their owner hash from acquiring again. */
   release(request: ReleaseRequest): Promise<ReleaseOutcome>;
   /** Looks at a key; null when it is free. */
   inspect(key: string): Promise<Inspection | null>;
-  /** Deletes the lock of this owner, or (null) what is there and is no lock record. */
+  /** Deletes the lock of this owner, or (null) what is stored there and is not a lock record. */
   forceDelete(key: string, ownerHash: string | null): Promise<boolean>;
 }
 
@@ -42,12 +42,12 @@ export interface Claim {
   readonly lockData: LockData;
 }
 
-/** One claim, or several that are had and given back together. */
+/** One claim, or several that are acquired and released together. */
 export type Claims = readonly [Claim, ...Claim[]];
 
-/** The two times that are asked for together, in ms. */
+/** The two times that are requested together, in ms. */
 export interface LeaseTimes {
-  /** How long the lock stands. */
+  /** How long the lock lasts. */
   readonly ttlMs: number;
   /** How long its holder counts as alive. */
   readonly livenessMs: number;
@@ -60,7 +60,7 @@ export interface Suspect {
   readonly processHash: string;
 }
 
-/** All claims of a request share one `processHash`; all are had, or none. */
+/** All claims of a request share one `processHash`; all are granted, or none. */
 export interface AcquireRequest extends LeaseTimes {
   readonly claims: readonly Claim[];
   /** Holders to take over from, if their process is gone. */
@@ -71,7 +71,7 @@ export interface AcquireRequest extends LeaseTimes {
 export interface Refusal {
   readonly status: "held";
   readonly key: string;
-  /** Null when what is stored is no lock record. */
+  /** Null when what is stored is not a lock record. */
   readonly lockData: LockData | null;
   /** Null when the lock has no expiry, or the backend does not know. */
   readonly remainingMs: number | null;
@@ -98,10 +98,10 @@ export interface RenewRequest extends Claim, LeaseTimes {}
 
 export type RenewOutcome = "renewed" | "lost";
 
-/** The claims of one acquisition to give back. */
+/** The claims of one acquisition to release. */
 export interface ReleaseRequest {
   readonly claims: readonly Claim[];
-  /** Undefined: of whatever fence, because the answer that told it was lost. */
+  /** Undefined: whatever the fence, because the answer that would have told it was lost. */
   readonly fence: number | undefined;
 }
 
@@ -114,13 +114,13 @@ interface NotReleased<Status extends "missing" | "held", Holder> {
   readonly status: Status;
   /** The record of who holds it now. */
   readonly lockData: Holder;
-  /** It was taken over or forced for certain; otherwise an earlier send of the release may have ended it. */
+  /** It was certainly taken over or forced; otherwise an earlier send of the release may have ended it. */
   readonly isTaken?: true;
 }
 
 /** What is seen at a key. */
 export interface Inspection {
-  /** Null when what is stored is no lock record: held by someone unreadable. */
+  /** Null when what is stored is not a lock record: held by someone unreadable. */
   readonly lockData: LockData | null;
   readonly remainingMs: number | null;
   /** False when a new acquisition would take over from this holder. */

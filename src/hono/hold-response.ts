@@ -6,7 +6,7 @@ export function canHoldResponse(c: Context): boolean {
   return c.req.method !== "HEAD" && status !== 101 && body !== null && !body.locked;
 }
 
-/** The same response, that calls `onEnd` once when its body is sent, cancelled or failed. */
+/** The same response, which calls `onEnd` when its body has been sent, was cancelled or has failed. */
 export function holdResponse(response: Response, onEnd: () => Promise<void>): Response {
   if (response.body === null) return response;
   const reader = response.body.getReader();

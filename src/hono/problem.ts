@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { LockAcquisitionError } from "../errors.ts";
 
-/** A refusal that is no one's fault may be tried again soon. */
+/** For a transient failure. */
 const RETRY_SOON = { "retry-after": "1" };
 
 const TITLES = {
@@ -18,7 +18,7 @@ export type BusyStatus = 409 | 423 | 429;
 
 export const BUSY_STATUSES: readonly number[] = [409, 423, 429] satisfies readonly BusyStatus[];
 
-/** Another request holds the lock. Says when to try again, and nothing of the holder. */
+/** Another request holds the lock. Says when to retry, and nothing about the holder. */
 export function busyProblem(
   c: Context,
   status: BusyStatus,
@@ -32,19 +32,19 @@ export function busyProblem(
   });
 }
 
-/** Whether another holds the lock could not be learned. */
+/** Whether another holds the lock is unknown. */
 export function unavailableProblem(c: Context): Response {
   const detail = "This cannot be done safely at the moment. Try again later.";
   return c.body(problem(503, detail), 503, { ...PROBLEM_JSON, ...RETRY_SOON });
 }
 
-/** The key made of the request is none: empty, too long, or no well-formed text. */
+/** The key derived from the request is invalid: empty, too long, or not well-formed. */
 export function badKeyProblem(c: Context): Response {
   const detail = "The request names something that cannot exist.";
   return c.body(problem(400, detail), 400, PROBLEM_JSON);
 }
 
-/** The work was done, but perhaps not alone. */
+/** The lock was lost during the work. */
 export function lostProblem(c: Context): Response {
   const detail =
     "The work was interrupted, and its outcome is uncertain. Check before trying again.";

@@ -38,19 +38,19 @@ export interface GuardOptions extends Omit<LockOptions, "signal" | "trace"> {
   readonly trace?: (string | ((c: Context) => string)) | undefined;
   /** Status when another holds the lock. @default 409 */
   readonly status?: BusyStatus | undefined;
-  /** Answers instead, when another holds the lock. */
+  /** Responds instead, when another holds the lock. */
   readonly onLocked?:
     ((c: Context, error: LockAcquisitionError) => Response | Promise<Response>) | undefined;
-  /** Answers instead, when the lock was lost during the work. */
+  /** Responds instead, when the lock was lost during the work. */
   readonly onLost?:
     ((c: Context, error: LockLostError) => Response | Promise<Response>) | undefined;
   /** When the database gives no answer: `refuse` with 503, or `continue` without a lock. @default "refuse" */
   readonly onUnavailable?: "refuse" | "continue" | undefined;
-  /** Until when the lock is held: the handler's return, or the end of the body. @default "handler" */
+  /** How long the lock is held: until the handler returns, or until the body ends. @default "handler" */
   readonly hold?: "handler" | "response" | undefined;
   /**
-   * `wait` answers after the release; `background` before, one round trip sooner, so that the same
-   * client's next request may meet a 409, and a loss no longer changes the answer. @default "wait"
+   * `wait` responds after the release; `background` before it, one round trip sooner: then the next
+   * request of the same client may meet a 409, and a loss no longer changes the response. @default "wait"
    */
   readonly release?: "wait" | "background" | undefined;
 }
@@ -81,7 +81,7 @@ export function withLock(options: GuardOptions): MiddlewareHandler {
     if (c.req.method === "OPTIONS") return next();
     const key = typeof options.key === "function" ? await options.key(c) : options.key;
     if (key === null) return next();
-    // What a visitor sent may be no key: that is the visitor's mistake, not the program's.
+    // An invalid key that was derived from the request is the client's mistake, not the program's.
     const isFromRequest = typeof options.key === "function";
     if (isFromRequest && isText(key) && !isLockable(key)) return badKeyProblem(c);
     const lock = await acquire(c, options, key);
@@ -93,7 +93,7 @@ export function withLock(options: GuardOptions): MiddlewareHandler {
   };
 }
 
-/** A lock; an answer to give instead; or null, to go on without. */
+/** A lock; the response to a failure; or null, to go on without a lock. */
 async function acquire(
   c: Context,
   options: GuardOptions,
@@ -131,7 +131,7 @@ function toLockOptions(c: Context, options: GuardOptions): LockOptions {
   };
 }
 
-/** The answer to give instead of the handler's; or null, to go on without a lock. */
+/** The response instead of the handler's; or null, to go on without a lock. */
 async function answerTo(
   c: Context,
   error: unknown,
@@ -149,13 +149,13 @@ async function runGuarded(
   options: GuardOptions,
 ): Promise<void> {
   await releaseOnError(lock, next);
-  // A handler's error does not get here as an exception: Hono has answered it, and that stands.
+  // An error of the handler is not thrown here: Hono has turned it into a response, which stands.
   if (c.error !== undefined) {
     await lock[Symbol.asyncDispose]();
   } else if (options.hold === "response" && canHoldResponse(c)) {
     c.res = holdResponse(c.res, () => lock[Symbol.asyncDispose]());
   } else if (options.release === "background") {
-    // waitUntil knows of the lock since before it was acquired.
+    // waitUntil has covered the lock since before it was acquired.
     void lock[Symbol.asyncDispose]();
   } else {
     await concludeOrReplace(c, lock, options);
@@ -167,14 +167,14 @@ async function concludeOrReplace(c: Context, lock: Lock, { onLost }: GuardOption
     await concludeWork(lock, undefined);
   } catch (error) {
     if (!(error instanceof LockLostError)) throw error;
-    // Hono copies the headers of the answer so far into the next: none must stay of one that no
-    // longer counts, but those that let a browser read the new one.
+    // Hono copies the headers of the current response into the next. None may survive of a response
+    // that no longer counts, but those that let a browser read the new one.
     const { body } = c.res;
     const headers = [...c.res.headers].filter(([name]) => CROSS_ORIGIN.test(name));
     c.res = undefined;
     c.res = new Response(null, { headers });
     c.res = (await onLost?.(c, error)) ?? lostProblem(c);
-    // A stream nobody will read must not keep its source open.
+    // A stream that nobody will read must not keep its source open.
     if (body?.locked === false) await body.cancel().catch(() => undefined);
   }
 }

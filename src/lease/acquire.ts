@@ -15,23 +15,23 @@ import type { Lease } from "./lease.ts";
 import type { Session } from "./session.ts";
 import type { LeaseTerms } from "./terms.ts";
 
-/** Sends beyond the first whose fate is unknown, or that were refused for a moment only. */
+/** Sends beyond the first after an unknown outcome, or a refusal that is transient. */
 const MAX_RESENDS = 2;
 
-/** A database that hands out dead holders or used-up owner hashes forever ends a call after so many. */
+/** Ends a call on a database that reports dead holders or used-up owner hashes forever. */
 const MAX_ROUNDS = 1_000;
 
-/** Waiters that sleep until a lock's end wake up to so many ms apart. */
+/** Spreads out waiters that all sleep until the same lock expires. */
 const WAKE_SPREAD_MS = 50;
 
-/** Another holds the lock, and the call's patience is spent. */
+/** Another holds the lock, and the call has waited as long as it may. */
 export interface Busy extends Refusal {
   readonly waitedMs: number;
 }
 
 export type Acquired = { readonly status: "acquired"; readonly lease: Lease } | Busy;
 
-/** One call of `acquire`: attempts and pauses until it has the lock or its patience is spent. */
+/** One call of `acquire`: attempts and pauses until it has the lock, or has waited as long as it may. */
 export class Acquire implements AttemptLimits {
   readonly #session: Session;
   readonly #keys: readonly [string, ...string[]];
@@ -41,7 +41,7 @@ export class Acquire implements AttemptLimits {
   /** Holders that may be dead, by key. */
   readonly #suspects: Map<string, Suspect> = new Map();
   readonly #rollbacks: Promise<void>[] = [];
-  /** Sends again because the fate of one was unknown. */
+  /** Sends repeated because the outcome of one was unknown. */
   #resends = 0;
   #pauses = 0;
 
@@ -87,7 +87,7 @@ export class Acquire implements AttemptLimits {
     }
   }
 
-  /** Asks; and again at once where the holder seems to be dead, or where the owner hash was used up. */
+  /** Asks, and again at once if the holder seems to be dead or the owner hash was used up. */
   async #ask(signal: AbortSignal): Promise<Win | Refusal> {
     const { keyPrefix } = this.#session.context;
     for (let round = 1; ; round += 1) {
@@ -115,7 +115,7 @@ export class Acquire implements AttemptLimits {
     }
   }
 
-  /** Notes the holder as perhaps dead; false when there is nothing (new) to suspect. */
+  /** Notes a holder that may be dead; false when there is none, or it is suspected already. */
   #suspect({ key, lockData, remainingMs }: Refusal): boolean {
     if (lockData === null || !canOutliveHolder(lockData, remainingMs)) return false;
     const { ownerHash, processHash } = lockData;
@@ -131,7 +131,7 @@ export class Acquire implements AttemptLimits {
     return { ttlMs, livenessMs: Math.min(this.#terms.livenessMs, ttlMs) };
   }
 
-  /** The waiting, and one request's time for the last attempt. */
+  /** The time to wait, and the timeout of one request for the last attempt. */
   budgetLeft(): number {
     const { waitTimeout, retry } = this.#terms;
     const waiting = waitTimeout ?? (retry.maxRetries === 0 ? 0 : Infinity);
@@ -142,11 +142,11 @@ export class Acquire implements AttemptLimits {
   resendPause(error: unknown, tookMs: number): number | undefined {
     const { applied, retriable } = classifyFailure(error);
     if (!retriable) return undefined;
-    // A database that says "not now" is asked again for as long as the caller's patience is bounded.
+    // A database that answers "not now" is asked again, if the time to wait is bounded.
     const isCounted = applied === "unknown" || this.budgetLeft() === Infinity;
     if (isCounted && this.#resends >= MAX_RESENDS) return undefined;
     const pauseMs = backoffDelay(RESEND_PAUSES, this.#pauses, this.#runtime);
-    // With less time than a refusal takes, the next send's fate would be unknown.
+    // With less time left than a refusal takes, the outcome of the next send would be unknown.
     const leastMs = applied === "no" ? tookMs : 0;
     if (this.budgetLeft() <= pauseMs + leastMs) return undefined;
     this.#pauses += 1;

@@ -13,9 +13,9 @@ import type { LeaseContext } from "./context.ts";
 import { reliableMs } from "./lease.ts";
 import { Release } from "./release.ts";
 
-/** What bounds the sends of an attempt: the call it belongs to. */
+/** The limits of an attempt: those of the call it belongs to. */
 export interface AttemptLimits {
-  /** What a send leaving now may ask for; undefined when the deadline leaves nothing to ask for. */
+  /** What a send may request now; undefined when too little time is left before the deadline. */
   times(): LeaseTimes | undefined;
   /** Ms left for the whole call. */
   budgetLeft(): number;
@@ -29,14 +29,14 @@ export interface Win {
   readonly claims: Claims;
   readonly fence: number | undefined;
   readonly times: LeaseTimes;
-  /** When the request that won them left. */
+  /** When the request that won them was sent. */
   readonly since: Instant;
 }
 
 /**
- * One owner hash's way to the locks: sent until there is an answer, and again under the same name where
- * an answer was lost, so that it is found again as its own. Every answer but a grant ends the name: no
- * copy of the request delivered later takes the lock.
+ * The sends of one owner hash: repeated while there is no answer, so that a send whose answer was lost
+ * is found again as its own. Every answer but a grant uses the owner hash up: no copy of the request
+ * that is delivered later can take the lock.
  */
 export class Attempt {
   readonly #context: LeaseContext;
@@ -44,11 +44,11 @@ export class Attempt {
   readonly #trace: string | undefined;
   /** A lock and its liveness live and die together: nothing is shared between acquisitions. */
   readonly #processHash: string;
-  /** Something may be stored under it. */
+  /** Whether something may be stored under it. */
   #isOpen = false;
-  /** The longest time asked for under it. */
+  /** The longest time requested under it. */
   #longestMs = 0;
-  /** When its first send left. */
+  /** When it was first sent. */
   #firstSentAt: Instant | undefined;
 
   constructor(
@@ -111,7 +111,7 @@ export class Attempt {
   }
 
   /**
-   * The call ends without the lock, or goes on under another name: rolls back what may have been
+   * The call ends without the lock, or goes on under another owner hash: rolls back what may have been
    * stored (R11). Settles when nothing is left to do; never rejects.
    */
   async rollBack(): Promise<void> {
@@ -128,10 +128,10 @@ export class Attempt {
   }
 
   /**
-   * The claims as they are to be stored. A record tells its liveness only where it lasts as long as the
-   * lock: one whose lock can outlive its holder is to be suspected until its last moment.
+   * The claims as they are to be stored. A record states its liveness only if that lasts as long as the
+   * lock: a lock that can outlive its holder is to be suspected until it expires.
    *
-   * @param times undefined where only the owner matters
+   * @param times undefined if only the owner matters
    */
   #claims(times?: LeaseTimes): Claims {
     const { keyPrefix, runtime } = this.#context;
@@ -153,8 +153,8 @@ export class Attempt {
   #win({ fence, takenOver }: Grant, claims: Claims, times: LeaseTimes, since: Instant): Win {
     const { database, runtime, emit, keyPrefix } = this.#context;
     this.#isOpen = true;
-    // Primitives cannot see that the liveness of an earlier send has ended meanwhile: another may have
-    // seen it, and be about to take over.
+    // Primitives cannot tell that the liveness of an earlier send has ended meanwhile: another client may
+    // have noticed, and be about to take over.
     const provenSince = database.capabilities.tombstones ? since : (this.#firstSentAt ?? since);
     const shorterMs = Math.min(times.ttlMs, times.livenessMs);
     if (reliableMs({ since: provenSince, ms: shorterMs }, runtime.now()) <= 0) {

@@ -14,23 +14,23 @@ export interface LeaseGrant {
   readonly keys: readonly [string, ...string[]];
   readonly claims: Claims;
   readonly fence: number | undefined;
-  /** What was asked for: less than the terms near a deadline. */
+  /** What was requested: less than the terms near a deadline. */
   readonly times: LeaseTimes;
-  /** When the request that won it left. */
+  /** When the request that won it was sent. */
   readonly since: Instant;
   readonly trace: string | undefined;
   readonly renewal: RenewalPlan;
-  /** When the platform ends the invocation: nothing is asked for beyond. */
+  /** When the platform ends the invocation: nothing is requested beyond it. */
   readonly deadline: Date | undefined;
 }
 
-/** A lease, and what to ask Redis for it. */
+/** A lease, and what to request for it. */
 export type Renewal = readonly [Lease, LeaseTimes];
 
 /** What a lease needs of the session that keeps it alive. */
 export interface LeaseKeeper {
   readonly context: LeaseContext;
-  /** Renews in one command that leaves at `since`; rejects when there is no answer. */
+  /** Renews in one command, sent at `since`; rejects when there is no answer. */
   renew(renewals: readonly Renewal[], since: Instant): Promise<void>;
   /** What is to be renewed has changed. */
   reschedule(): void;
@@ -40,10 +40,10 @@ export interface LeaseKeeper {
 
 /**
  * What one acquisition holds, and whether it can still be relied on: until the earlier of its lock TTL
- * and its liveness TTL, each counted from before the request that proved it left. (Counted from the
- * answer, it would outlast what Redis grants:
+ * and its liveness TTL, each counted from before the request that proved it was sent. (Counted from
+ * the answer, it would outlast what Redis grants:
  * https://redis.io/docs/latest/develop/use/patterns/distributed-locks/)
- * Loss is final; it is noticed by the clock or told by Redis, whichever comes first.
+ * Loss is final; it is noticed by the clock or reported by Redis, whichever comes first.
  */
 export class Lease {
   readonly context: LeaseContext;
@@ -51,18 +51,18 @@ export class Lease {
   readonly key: string;
   /** Names this acquisition, in Redis as well. */
   readonly token: string;
-  /** The longest time ever asked of Redis: it has forgotten the lease that long after. */
+  /** The longest time ever requested: once it has passed, Redis has forgotten the lease. */
   longestMs: number;
   isRenewing: boolean;
-  /** When the last renewal left, or the acquisition. */
+  /** When the last renewal was sent, or the acquisition. */
   sentAt: Instant;
-  /** Renewals in a row that have no answer. */
+  /** Consecutive renewals without an answer. */
   failures = 0;
-  /** Resolves when there is nothing more to notice. */
+  /** Resolves when there is no loss left to notice. */
   watched: Promise<void> | undefined;
   /** Aborts with a LockLostError when it is noticed that the lease can no longer be relied on. */
   readonly signal: AbortSignal;
-  /** Aborts when it was given back, or abandoned. */
+  /** Aborts when it has been released or abandoned. */
   readonly ended: AbortSignal;
   readonly #keeper: LeaseKeeper;
   readonly #loss: AbortController = new AbortController();
@@ -106,13 +106,13 @@ export class Lease {
     return new Date(now.wall + Math.min(...left));
   }
 
-  /** Redis granted `times` to a request that left at `since`. 0 ms: that expiry was left as it was. */
+  /** Redis granted `times` to a request sent at `since`. 0 ms: that expiry was left as it was. */
   confirm({ ttlMs, livenessMs }: LeaseTimes, since: Instant, now: Instant): void {
     this.#lockProof = later(this.#lockProof, { since, ms: ttlMs }, now);
     this.#livenessProof = later(this.#livenessProof, { since, ms: livenessMs }, now);
   }
 
-  /** Looks at the clock first: a paused request learns here what its timers had no chance to say. */
+  /** Looks at the clock first: in a paused request no timer may have fired. */
   checkLoss(): LockLostError | undefined {
     if (this.remainingMs(this.context.runtime.now()) <= 0) {
       this.lose("its time ran out before a renewal was confirmed");
@@ -120,7 +120,7 @@ export class Lease {
     return this.#lost;
   }
 
-  /** Whether it can be relied on, and is not being given back. By flag and clock, without I/O. */
+  /** Whether it can be relied on, and is not being released. By flag and clock, without I/O. */
   isHeld(): boolean {
     return this.checkLoss() === undefined && !this.#isReleasing;
   }
@@ -143,7 +143,7 @@ export class Lease {
     }
   }
 
-  /** Ms since the acquisition left. */
+  /** Ms since the acquisition was sent. */
   heldMs(now: Instant): number {
     return elapsed(this.grant.since, now);
   }
@@ -161,7 +161,7 @@ export class Lease {
 
   /**
    * Asks Redis to keep it for at least `times` from now (0 ms: only asks), in up to two sends. Resolves
-   * with when the one left that was answered; whether it is still held, `isHeld` says then.
+   * with the time of the send that was answered; `isHeld` then says whether it is still held.
    *
    * @throws DatabaseError when there is no answer
    */
@@ -179,9 +179,9 @@ export class Lease {
   }
 
   /**
-   * Gives it back; safe to call again, also at the same time.
+   * Releases it; safe to call again, even concurrently.
    *
-   * @throws LockReleaseUnknownError after two sends without an answer; the background goes on
+   * @throws LockReleaseUnknownError after two sends without an answer; it is retried in the background
    */
   async release(): Promise<ReleaseVerdict> {
     this.#release ??= this.#startRelease();
@@ -192,7 +192,7 @@ export class Lease {
     const { context, longestMs } = this;
     const { keys, claims, fence } = this.grant;
     const wasLost = this.checkLoss() !== undefined;
-    // From here on its end is wanted: nothing is renewed, and nothing that ends is a loss.
+    // From here on it is meant to end: nothing is renewed, and an expiry is no loss.
     this.#isReleasing = true;
     this.stopRenewing();
     const send = (): Promise<ReleaseOutcome> => context.database.release({ claims, fence });
@@ -209,13 +209,13 @@ export class Lease {
       this.#finish();
       return;
     }
-    // Refused for good: the next call may try again, for as long as the lock can last.
+    // Refused permanently: the next call may try again, for as long as the lock can last.
     this.#release = undefined;
     if (waitUntil === undefined) return;
     void runtime.sleep(this.longestMs, this.ended).then(() => this.#end.abort());
   }
 
-  /** Ends it without a release: it is relied on no more, and its lock ends with its TTL. */
+  /** Ends it without a release: it is no longer relied on, and its lock expires with its TTL. */
   abandon(why: string): void {
     this.lose(why);
     this.stopRenewing();
@@ -228,13 +228,13 @@ export class Lease {
   }
 }
 
-/** Redis was asked for `ms`, in a request sent no earlier than `since`, and granted it. */
+/** Redis granted `ms` to a request sent no earlier than `since`. */
 export interface Proof {
   readonly since: Instant;
   readonly ms: number;
 }
 
-/** For how long what was granted can be relied on: clocks run apart, and a timer fires late. */
+/** How long a grant can be relied on: less a margin, as clocks drift and timers fire late. */
 export function reliableMs({ since, ms }: Proof, now: Instant): number {
   return ms - Math.max(20, ms * 0.02) - elapsed(since, now);
 }

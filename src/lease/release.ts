@@ -6,36 +6,36 @@ import { elapsed, surelyElapsed, type Instant } from "../runtime.ts";
 import type { LeaseContext } from "./context.ts";
 
 /**
- * `expired`: no answer says who ended it, but it has ended. The time has passed after which Redis has
- * forgotten the lock; or it is gone, and a release without an answer may have been what removed it.
+ * `expired`: it has ended, and no answer says how. The time has passed after which Redis has forgotten
+ * the lock; or it is gone, and an unanswered release may have been what removed it.
  */
 export type ReleaseVerdict = ReleaseOutcome | { readonly status: "expired" };
 
-/** What is given back, and how. */
+/** What is released, and how. */
 export interface ReleaseOptions {
   /** The user's names of the keys. */
   readonly keys: readonly [string, ...string[]];
-  /** Sends the release once; sending it again is harmless. */
+  /** Sends the release once; repeating it is harmless. */
   readonly send: () => Promise<ReleaseOutcome>;
-  /** The longest TTL ever asked for: once it has passed, nothing of the lock is left. */
+  /** The longest TTL ever requested: once it has passed, nothing of the lock is left. */
   readonly longestMs: number;
-  /** It was lost before: what has expired since was not its own any more, another may have been in. */
+  /** Whether it was lost before: then an expiry is no success, as another may have held it since. */
   readonly wasLost: boolean;
 }
 
-/** Whether a release ended what was its own until then (R12). */
+/** Whether the lock was held until its release (R12). */
 export function isOwnRelease({ status }: ReleaseVerdict): boolean {
   return status === "released" || status === "expired";
 }
 
 /**
- * A release under way. It goes on, whoever waits for it, until it is confirmed, refused for good,
- * or the lock's time has passed.
+ * A release under way. It goes on, whether or not anyone waits for it, until it is confirmed, refused
+ * permanently, or the lock's time has passed.
  */
 export class Release {
-  /** How it ended; undefined when Redis refused for good. Never rejects. */
+  /** How it ended; undefined when Redis refused permanently. Never rejects. */
   readonly ended: Promise<ReleaseVerdict | undefined>;
-  /** Every send that was refused, or has no conclusive answer. */
+  /** Emits for every send that was refused, or had no conclusive answer. */
   readonly #failures: Events<unknown> = new Events<unknown>();
   readonly #context: LeaseContext;
   readonly #options: ReleaseOptions;
@@ -71,7 +71,7 @@ export class Release {
     const { database, runtime } = this.#context;
     const { send, longestMs } = this.#options;
     const started = runtime.now();
-    // A renewal may still be under way, and lengthen the lock for as long as its timeout.
+    // A renewal may still be under way, and extend the lock until its own timeout.
     const forgottenMs = longestMs + database.requestTimeout;
     let unansweredSince: Instant | undefined;
     for (let sends = 1; ; sends += 1) {
@@ -90,7 +90,7 @@ export class Release {
     }
   }
 
-  /** Not found, it may have been removed by a send without an answer whose tombstone has ended. */
+  /** A lock that is gone may have been removed by an unanswered send whose tombstone has expired. */
   #verdict(outcome: ReleaseOutcome, unansweredSince: Instant | undefined): ReleaseVerdict {
     if (outcome.status === "released" || outcome.isTaken) return outcome;
     if (unansweredSince === undefined) return outcome;

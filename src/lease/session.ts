@@ -23,10 +23,10 @@ export class Session implements LeaseKeeper {
   }
 
   /**
-   * Asks the platform to let the request finish what an acquisition begins; to be called before its
-   * first byte is sent. Undefined where there is no `waitUntil`.
+   * Has the platform let the request finish what an acquisition begins; to be called before its first
+   * byte is sent. Undefined where there is no `waitUntil`.
    *
-   * @throws LockConfigurationError when waitUntil throws, as outside of a request
+   * @throws LockConfigurationError when waitUntil throws, as it does outside of a request
    */
   pledge(): Pledge | undefined {
     const { waitUntil, runtime } = this.context;
@@ -42,7 +42,7 @@ export class Session implements LeaseKeeper {
     return lease;
   }
 
-  /** Whether a key is held, and not being given back. */
+  /** Whether a key is held, and not being released. */
   holds(key: string): boolean {
     return [...this.#leases].some((lease) => lease.grant.keys.includes(key) && lease.isHeld());
   }
@@ -51,13 +51,13 @@ export class Session implements LeaseKeeper {
     this.#leases.delete(lease);
   }
 
-  /** Looks again when the next renewal is due. */
+  /** Recomputes when the next renewal is due. */
   reschedule(): void {
     if (this.#pause === undefined) void this.#run();
     else this.#pause.abort();
   }
 
-  /** A chain of pauses and renewals; ends when nothing is to be renewed any more. */
+  /** A chain of pauses and renewals; ends when there is nothing left to renew. */
   async #run(): Promise<void> {
     const { runtime } = this.context;
     for (;;) {
@@ -88,7 +88,7 @@ export class Session implements LeaseKeeper {
     return Math.max(Math.min(...due), MIN_RENEWAL_GAP_MS - sinceTick, 0);
   }
 
-  /** Renews everything that is renewed, in one command, due already or not. */
+  /** Renews every lease that is renewed at all, due or not, in one command. */
   async #tick(interrupt: AbortSignal): Promise<void> {
     const { runtime, emit } = this.context;
     const now = runtime.now();
@@ -105,13 +105,13 @@ export class Session implements LeaseKeeper {
       emit({ type: "renewalFailed", keys, error });
       this.reschedule();
     });
-    // A renewal that hangs is overtaken by the next; its answer still counts, from when it left.
+    // The next renewal overtakes one that hangs; its answer still counts, from when it was sent.
     const patienceMs = Math.min(...renewals.map(([{ grant }]) => grant.renewal.intervalMs));
     const sent = await bounded(runtime, renewal, patienceMs, interrupt);
     if (sent.ended === "late") countFailure();
   }
 
-  /** What to ask for each lease that is to be renewed still. */
+  /** What to request for each lease that is still to be renewed. */
   #renewalsAt(now: Instant): readonly Renewal[] {
     const renewals: Renewal[] = [];
     for (const lease of this.#renewing()) {
@@ -129,7 +129,7 @@ export class Session implements LeaseKeeper {
   }
 
   /**
-   * Notes what the answer proves of each lease, or that it is lost. With both times 0 it only asks.
+   * Records what the answer proves for each lease, or that it is lost. With both times 0 it only asks.
    *
    * @throws DatabaseError when there is no answer
    */
@@ -141,7 +141,7 @@ export class Session implements LeaseKeeper {
     for (const [lease, times] of renewals) {
       const { keys, claims } = lease.grant;
       const own = outcomes.slice(next, (next += claims.length));
-      // What ends or has ended is not renewed any more, whatever Redis says.
+      // A lease that is ending or has ended is not renewed, whatever Redis says.
       if (!lease.isHeld()) continue;
       if (own.length < claims.length || own.includes("lost")) {
         lease.lose("Redis no longer has it under this token and fence");
@@ -156,7 +156,7 @@ export class Session implements LeaseKeeper {
   }
 }
 
-/** What a renewal leaving now asks for; undefined when the deadline leaves nothing to ask for. */
+/** What a renewal requests now; undefined when too little time is left before the deadline. */
 function renewTimes(lease: Lease, now: Instant): LeaseTimes | undefined {
   const { times, renewal } = lease.grant;
   const left = lease.beforeDeadline(now);
@@ -166,12 +166,12 @@ function renewTimes(lease: Lease, now: Instant): LeaseTimes | undefined {
   return { ttlMs: Math.min(ttlMs, left), livenessMs: Math.min(times.livenessMs, left) };
 }
 
-/** The claims of a lease as they are to be stored when `times` are asked for. */
+/** The claims of a lease as they are to be stored when `times` are requested. */
 function renewRequests(lease: Lease, times: LeaseTimes, now: Instant): readonly RenewRequest[] {
   const { claims } = lease.grant;
   lease.longestMs = Math.max(lease.longestMs, times.ttlMs, times.livenessMs);
   const extendedAt = new Date(now.wall).toISOString();
-  // Where the record tells how long its liveness lasts, that grows with it.
+  // A record that states its liveness states the longest.
   const isTold = claims[0].lockData.livenessMs !== undefined;
   const liveness = isTold ? { livenessMs: lease.longestMs } : {};
   return claims.map(({ key, lockData }) => ({

@@ -2,15 +2,15 @@ import type { RenewalPlan } from "../auto-renew.ts";
 import type { LeaseTimes } from "../database/operations.ts";
 import type { RetryPlan } from "../retry.ts";
 
-/** What one acquisition asks for, checked and complete. */
+/** What one acquisition requests, checked and complete. */
 export interface LeaseTerms extends LeaseTimes {
   readonly retry: RetryPlan;
   /** How long to wait for a held lock, in ms. Undefined: as long as the retries take. */
   readonly waitTimeout: number | undefined;
   readonly renewal: RenewalPlan;
   readonly trace: string | undefined;
-  /** When the platform ends the invocation: nothing is asked for beyond. */
+  /** When the platform ends the invocation: nothing is requested beyond it. */
   readonly deadline: Date | undefined;
-  /** Each of them cancels waiting. */
+  /** Any of them cancels waiting. */
   readonly signals: readonly AbortSignal[];
 }

@@ -2,10 +2,10 @@ import type { LockData } from "../database/lock-record.ts";
 import { LockError } from "../errors.ts";
 import type { LockEvent } from "../lock-events.ts";
 
-/** `Locker.mutex` could not have the mutex in time. */
+/** `Locker.mutex` could not acquire the mutex in time. */
 export class MutexError extends LockError {
   readonly code = "LOCK_MUTEX";
-  /** The holder's record. Not enumerable: for the program's own use, not for logs or answers. */
+  /** The record of the holder. Not enumerable: for use in code, and to be kept out of logs. */
   declare readonly lockData: LockData;
 
   constructor(lockKey: string, lockData: LockData) {
@@ -14,7 +14,7 @@ export class MutexError extends LockError {
   }
 }
 
-/** What goes wrong in the background of a Locker, and passes. */
+/** What went wrong in the background of a Locker. */
 export interface LockerError {
   readonly type: "reporter" | "locker" | "lost_lock";
   readonly error: unknown;
@@ -26,7 +26,7 @@ const TYPES = {
   lost: "lost_lock",
 } as const;
 
-/** What a Locker tells its `errors` of an event, if it does. */
+/** What a Locker reports to its `errors` for an event, if anything. */
 export function toLockerError(event: LockEvent): LockerError | undefined {
   return "error" in event ? { type: TYPES[event.type], error: event.error } : undefined;
 }

@@ -1,13 +1,14 @@
 import { elapsed, systemRuntime, type Runtime } from "../runtime.ts";
 
-/** How often a delay looks up, in ms: draining should not have to wait for its end. */
+/** How often a delay wakes up, in ms: draining must not have to wait for its end. */
 const DELAY_QUANTUM_MS = 1_000;
 
+// Process-wide, as in distributed-locker: a process that is about to end drains all of its jobs.
 let drainingReason: string | null = null;
 
 /**
  * What a long job calls often while it works: it keeps the lock extended, and throws when the job
- * should stop. Calling it is cheap; what it does, it does no more often than it has to.
+ * should stop. Calling it is cheap: it does its work no more often than necessary.
  *
  * @example for (const user of users) { await heartbeater.heartbeat(); await mail(user); }
  */
@@ -38,7 +39,7 @@ export class Heartbeater {
     const beat = async (): Promise<void> => {
       const now = runtime.now();
       if (elapsed(last, now) > ms) {
-        // Before the call, so that others who come meanwhile do not call as well.
+        // Before the call, so that concurrent heartbeats do not call as well.
         last = now;
         await callback();
       }
@@ -68,7 +69,7 @@ export class Heartbeater {
   }
 }
 
-/** For jobs too short to need one: only draining stops them. */
+/** For jobs too short to need a heartbeat: only draining stops them. */
 export class NoopHeartbeater extends Heartbeater {
   constructor() {
     super("NoopHeartbeater");

@@ -7,7 +7,7 @@ import { Heartbeater } from "./heartbeater.ts";
 import type { LockerSettings } from "./options.ts";
 import type { Extend } from "./outcomes.ts";
 
-/** The heartbeater of a job: says whether the lock is still held, now and then by asking. */
+/** The heartbeater of a job: throws when the lock is lost, and asks Redis at intervals. */
 export function createHeartbeater(
   lease: Lease,
   { lockExtendMs, lockRecheckMs, lockTtlMs, reportTtlMs, runtime }: LockerSettings,
@@ -22,7 +22,7 @@ export function createHeartbeater(
     try {
       await lease.extend({ ttlMs, livenessMs });
     } catch (error) {
-      // No answer is no loss: the clock says when it would be one.
+      // No answer is no loss yet: the clock decides when it becomes one.
       if (!classifyFailure(error).retriable) throw error;
       onError(error);
     }
@@ -33,7 +33,7 @@ export function createHeartbeater(
     .withOnEvery(lockRecheckMs, () => ask(0, 0));
 }
 
-/** Extends the lock of a job by hand, and tells who has it otherwise. */
+/** Extends the lock of a job by hand, or tells who holds it instead. */
 export function createExtend(
   lease: Lease,
   database: Database,

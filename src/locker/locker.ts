@@ -39,8 +39,8 @@ type Refused = LockerAcquireOutcome & { readonly status: LockStatus.SOMEONE_ELSE
 
 /**
  * The status-level API of distributed-locker: one job at a time in the whole fleet. Two clocks run
- * for each lock: its holder reports every few seconds that it is alive, and its heartbeats say that
- * it gets on. A dead holder's lock is free after `reportTtlMs`, a stuck one's after `lockTtlMs`.
+ * for each lock: its holder reports every few seconds that it is alive, and its heartbeats that it
+ * makes progress. A dead holder's lock is free after `reportTtlMs`, a stuck one's after `lockTtlMs`.
  *
  * @example
  * const locker = new Locker({ database, waitUntil: (p) => ctx.waitUntil(p) });
@@ -49,7 +49,7 @@ type Refused = LockerAcquireOutcome & { readonly status: LockStatus.SOMEONE_ELSE
  * });
  */
 export class Locker {
-  /** What went wrong in the background: a report, a release; and locks that were lost. */
+  /** What went wrong in the background: failed reports and releases, and lost locks. */
   readonly errors: Events<LockerError> = new Events<LockerError>();
   readonly #settings: LockerSettings;
   /** What this instance holds, by owner hash. */
@@ -67,8 +67,8 @@ export class Locker {
   }
 
   /**
-   * Takes a lock if it is free, or if its holder is dead. What it resolves with extends it; better
-   * use `acquireAndRun`, which does so by itself.
+   * Acquires a lock if it is free, or if its holder is dead. It is extended with the `extend` it
+   * resolves with; `acquireAndRun` does so by itself.
    *
    * @throws LockAcquisitionError when there is no conclusive answer
    */
@@ -83,9 +83,9 @@ export class Locker {
 
   /**
    * Runs `func` under a lock if it is free. `func` should call the heartbeater often: it extends the
-   * lock now and then, and throws once the lock is lost.
+   * lock at intervals, and throws once the lock is lost.
    *
-   * @throws LockLostError with `result` when another may have been in
+   * @throws LockLostError with `result` when another may have held it meanwhile
    * @throws LockAcquisitionError when there is no conclusive answer
    */
   async acquireAndRun<T>(
@@ -118,7 +118,7 @@ export class Locker {
   /**
    * Runs `func` when the mutex is free, asking again after each `recheckDelay` for `timeoutMs`.
    *
-   * @throws MutexError when it could not be had in time
+   * @throws MutexError when it could not be acquired in time
    */
   async mutex<T>(
     key: string,
@@ -138,10 +138,10 @@ export class Locker {
   }
 
   /**
-   * Gives a lock back.
+   * Releases a lock.
    *
-   * @throws LockReleaseUnknownError after two sends without an answer; the background goes on until
-   *   the lock's TTL has passed
+   * @throws LockReleaseUnknownError after two sends without an answer; it is retried in the
+   *   background until the lock's TTL has passed
    */
   async release(key: string, lockData: LockData): Promise<LockerReleaseOutcome> {
     const lease = this.#held.get(lockData.ownerHash);
@@ -151,19 +151,19 @@ export class Locker {
     return toReleaseOutcome(verdict);
   }
 
-  /** The record of a lock whose holder is alive. A moment later it may be otherwise. */
+  /** The record of a lock whose holder is alive. May be out of date at once. */
   async readLockData(key: string): Promise<LockData | "maybe_unlocked"> {
     const database = await this.#load();
     const seen = await database.inspect(checkKey(key));
     return seen?.alive ? (seen.lockData ?? UNREADABLE) : "maybe_unlocked";
   }
 
-  /** Whether the very holder with this owner hash is at work. Informational: a moment later it may be otherwise. */
+  /** Whether the very holder with this owner hash is at work. Informational: may be out of date at once. */
   async readOwnerHashStatus(ownerHash: string): Promise<OwnerHashOutcome> {
     return readOwnerHashStatus(await this.#load(), ownerHash);
   }
 
-  /** Ends this instance: what it still holds is reported alive no more, and free to take soon. */
+  /** Ends this instance: what it still holds is no longer reported alive, and soon free to take. */
   async terminate(): Promise<void> {
     this.#isTerminated = true;
     for (const lease of this.#held.values()) lease.abandon("its Locker was terminated");
@@ -174,7 +174,7 @@ export class Locker {
     const terms = toTerms(this.#settings, trace);
     checkKey(key);
     this.#assertUsable();
-    // No await where there is nothing to wait for: waitUntil is called inside the request's turn.
+    // No await if there is nothing to wait for: waitUntil must be called in the same turn of the request.
     const database = this.#database ?? (await this.#load());
     const outcome = await new Acquire(this.#openSession(database), [key], terms).run();
     if (outcome.status === "held") {
@@ -183,7 +183,7 @@ export class Locker {
     }
     const { lease } = outcome;
     if (this.#isTerminated) {
-      // The end came while it was on its way: whoever is next need not wait for it.
+      // Terminated while the request was under way: the next holder must not have to wait for it.
       lease.release().catch(() => undefined);
       this.#assertUsable();
     }
@@ -191,7 +191,7 @@ export class Locker {
     return { status: "acquired", lease, database };
   }
 
-  /** Releases what another instance acquired: by its owner hash, and nothing of its process. */
+  /** Releases what another instance acquired: by its owner hash, leaving its process alone. */
   async #releaseOf(key: string, lockData: LockData): Promise<LockerReleaseOutcome> {
     this.#assertUsable();
     const database = this.#database ?? (await this.#load());
@@ -232,7 +232,7 @@ export class Locker {
       this.#assertUsable();
       return this.#database;
     } catch (error) {
-      // The next use tries again.
+      // The next use retries.
       this.#loading = undefined;
       throw error;
     }

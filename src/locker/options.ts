@@ -16,15 +16,15 @@ export interface LockerOptions {
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
   /** How often a lock's holder reports that it is alive. @default 2_000 */
   readonly reportWriteMs?: number | undefined;
-  /** A holder that has not reported for so long is dead, and its lock free to take. @default 10_000 */
+  /** A holder that has not reported for this long is dead, and its lock free to take. @default 10_000 */
   readonly reportTtlMs?: number | undefined;
-  /** A heartbeat looks at most so often whether the lock is still held. @default 5_000 */
+  /** The least time between heartbeats that ask whether the lock is still held. @default 5_000 */
   readonly lockRecheckMs?: number | undefined;
-  /** A heartbeat extends the lock at most so often. @default 60_000, or a third of `lockTtlMs` */
+  /** The least time between heartbeats that extend the lock. @default 60_000, or a third of `lockTtlMs` */
   readonly lockExtendMs?: number | undefined;
-  /** A lock whose holder is alive, but has had no heartbeat for so long, is free. @default 300_000 */
+  /** A lock whose holder is alive, but has had no heartbeat for this long, is free. @default 300_000 */
   readonly lockTtlMs?: number | undefined;
-  /** Clock, timers and randomness; another one is for tests. */
+  /** Clock, timers and randomness; to be replaced in tests. */
   readonly runtime?: Runtime | undefined;
 }
 
@@ -54,7 +54,7 @@ export function resolveLockerOptions(options: LockerOptions): LockerSettings {
     database,
     waitUntil,
     reportWriteMs,
-    // A holder whose report is due when its liveness ends would be dead in between.
+    // A holder whose next report is due when its liveness ends would be dead in between.
     reportTtlMs: checkInteger("reportTtlMs", reportTtlMs, reportWriteMs * 2),
     lockRecheckMs: checkInteger("lockRecheckMs", lockRecheckMs, 1),
     lockTtlMs,
@@ -71,7 +71,7 @@ function checkSource(database: LockerOptions["database"]): void {
   );
 }
 
-/** What a Locker asks for: one attempt, a long TTL, and a short liveness that alone is renewed. */
+/** What a Locker requests: one attempt, a long TTL, and a short liveness that alone is renewed. */
 export function toTerms(
   { lockTtlMs, reportTtlMs, reportWriteMs }: LockerSettings,
   trace: string | undefined,

@@ -3,7 +3,7 @@ import { LockStatus } from "../database/lock-status.ts";
 import type { UpdateOutcome } from "../database/primitives.ts";
 import type { ReleaseVerdict } from "../lease/release.ts";
 
-/** Extends a lock and tells whether it is still held. */
+/** Extends a lock and reports whether it is still held. */
 export type Extend = () => Promise<UpdateOutcome>;
 
 export type LockerAcquireOutcome =
@@ -39,7 +39,7 @@ export const UNREADABLE: LockData = {
   extendedAt: "",
 };
 
-/** The verdict in the words of distributed-locker. `expired` is what it looks like in Redis: no key. */
+/** The verdict in the vocabulary of distributed-locker. `expired` is what Redis shows: no key. */
 export function toReleaseOutcome(verdict: ReleaseVerdict): LockerReleaseOutcome {
   switch (verdict.status) {
     case "released":

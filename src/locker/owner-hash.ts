@@ -38,9 +38,9 @@ export async function readOwnerHashStatus(
 }
 
 /**
- * Releases the lock of an owner hash, whoever asks. Its process may have other locks, and lives on. The
- * function returned can be called until it has an answer: a deletion of its own whose answer was lost is
- * a success, and one by somebody before it is not.
+ * Releases the lock of an owner hash, whoever asks. Its process may hold other locks, and stays alive.
+ * The returned function can be called until it has an answer: a deletion of its own whose answer was
+ * lost is a success, a deletion by somebody else before it is not.
  */
 export function createOwnerRelease(
   database: Pick<LockOperations, "forceDelete" | "inspect">,
@@ -61,7 +61,7 @@ export function createOwnerRelease(
   };
 }
 
-/** The key in an owner hash, ours or distributed-locker's; undefined when it is none. */
+/** The key in an owner hash, ours or distributed-locker's; undefined when it is not an owner hash. */
 function parseKey(ownerHash: string): string | undefined {
   return /^(.+)@[^/@]+\/\d+\.\d+\.\d+(?:#.*)?$/s.exec(ownerHash)?.[1];
 }

@@ -49,7 +49,7 @@ export class ApplicationLocks implements ILockService, OnApplicationShutdown {
     const enter = async (lock: Lock): Promise<Awaited<T>> => {
       const result = await work(await this.#keep(lock));
       if (!this.#end.signal.aborted || !isOver(lock)) return result;
-      // Given back under the work's hands: it succeeds no more than after any other loss.
+      // Released while the work was running: as after any other loss, it must not succeed.
       throw new LockLostError(lock.key, "the application was closed during the work", { result });
     };
     return this.#untilEnd(options, (bound) => this.#service.withLock(key, enter, bound));
@@ -68,8 +68,8 @@ export class ApplicationLocks implements ILockService, OnApplicationShutdown {
   }
 
   /**
-   * Ends all waiting and releases what is still held. Nest calls it when open requests are answered:
-   * `onModuleDestroy` would be too early, with their work still going on under these locks. Never
+   * Ends all waiting and releases what is still held. Nest calls it once open requests are answered:
+   * `onModuleDestroy` would be too early, while their work is still running under these locks. Never
    * rejects: a failed release shows in the events, and its lock ends with its TTL.
    */
   async onApplicationShutdown(): Promise<void> {
@@ -78,7 +78,7 @@ export class ApplicationLocks implements ILockService, OnApplicationShutdown {
     this.#held.clear();
   }
 
-  /** Lets the end of the application cancel waiting, beside the caller's own signal. */
+  /** Lets the end of the application cancel waiting, as the caller's own signal does. */
   async #untilEnd<R>(options: LockOptions, run: (bound: LockOptions) => Promise<R>): Promise<R> {
     checkType("options", options, "object");
     if (options.signal !== undefined) checkSignal("signal", options.signal);
@@ -90,16 +90,16 @@ export class ApplicationLocks implements ILockService, OnApplicationShutdown {
     }
   }
 
-  /** Remembers a lock; forgets those that have ended, which nobody told of. */
+  /** Remembers a lock, and forgets those that have ended meanwhile. */
   async #keep(lock: Lock): Promise<Lock> {
     for (const held of this.#held) if (isOver(held)) this.#held.delete(held);
     if (!this.#end.signal.aborted) {
       this.#held.add(lock);
       return lock;
     }
-    // It was won as the application ended: nobody would give it back.
+    // It was acquired as the application closed: nobody would release it.
     await lock[Symbol.asyncDispose]();
-    const message = `Lock "${lock.key}" was not given out: the application was closed.`;
+    const message = `Lock "${lock.key}" was released at once: the application was closed.`;
     throw new LockAcquisitionError("aborted", lock.key, message);
   }
 }

@@ -19,7 +19,7 @@ export interface LocksModuleOptions extends LockServiceOptions {
 export interface LocksModuleAsyncOptions extends Pick<ModuleMetadata, "imports"> {
   /** What `useFactory` is called with, in this order. */
   readonly inject?: FactoryProvider["inject"];
-  /** Makes the lock service, or its options. */
+  /** Creates the lock service, or its options. */
   readonly useFactory: FactoryProvider<LockService | LockServiceOptions>["useFactory"];
   /** Whether every module can inject the service without importing `LocksModule`. @default false */
   readonly isGlobal?: boolean;
@@ -38,20 +38,20 @@ export class LocksModule {
   /** @throws LockConfigurationError naming the option and its value */
   static forRoot(source: LocksModuleOptions | LockService): DynamicModule {
     const service = serviceOf(source);
-    // A factory, as each application that imports this module is closed by itself.
+    // A factory, as each application that imports this module is closed on its own.
     return moduleOf({
       useFactory: () => service,
       isGlobal: source instanceof LockService ? false : (source.isGlobal ?? false),
     });
   }
 
-  /** The same, with options that other providers know. */
+  /** The same, with options from other providers. */
   static forRootAsync(options: LocksModuleAsyncOptions): DynamicModule {
     return moduleOf(options);
   }
 }
 
-// As a call, for code that must load without any decorator syntax.
+// Called as a function: the published code must load without decorator syntax.
 Module({})(LocksModule);
 
 function moduleOf(options: LocksModuleAsyncOptions): DynamicModule {

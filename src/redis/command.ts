@@ -16,13 +16,13 @@ export interface Reply {
   readonly rest: readonly unknown[];
 }
 
-/** One EVAL: what is sent, and how its reply reads. */
+/** One EVAL: what is sent, and how its reply is decoded. */
 export interface Command<T> {
   /** For error messages. */
   readonly operation: string;
   readonly script: string;
   readonly keys: string[];
   readonly args: string[];
-  /** Undefined for a reply that the script never gives. */
+  /** Undefined for a reply that the script never returns. */
   readonly decode: (reply: Reply) => T | undefined;
 }

@@ -1,31 +1,31 @@
 import { show } from "../check.ts";
 import { DatabaseError } from "../errors.ts";
 
-/** Redis says so before it runs anything; in a moment the same command may go through. */
+/** Transient refusals, made before anything is run: the same command may succeed soon. */
 const PASSING = /^(?:LOADING|READONLY|BUSY)\b/;
 
 /**
- * Redis or Upstash says so before it runs anything, or our script stopped at its reads: not
+ * Refusals made before anything is run, or by a script of ours that failed while it was reading: not
  * applied. https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors and
  * https://upstash.com/docs/redis/troubleshooting/max_requests_limit
  */
 const REFUSED =
   /^(?:WRONGPASS|NOAUTH|NOPERM|WRONGTYPE|OOM|Unauthorized)\b|^ERR (?:max |Error running script|Error compiling script|user_script|Unexpected flag in script shebang|Protocol error: unauthenticated)|\bscript: [0-9a-f]{40}\b/;
 
-/** What `@upstash/redis` puts around the server's own words. */
+/** What `@upstash/redis` wraps around the message of the server. */
 const WRAPPING = /^(?:Command failed: |Command \d+ \[ \w+ \] failed: )/;
 const COMMAND = /, command was: [^]*$/;
 
-/** The client shows the body it could not read, perhaps with another holder's record. */
+/** The client quotes the body it could not parse, which may contain the record of another holder. */
 const BODY = /(Unable to parse response body): [^]*$/;
 
-/** What `fetch` shows of a header or URL it cannot send. */
+/** What `fetch` quotes of a header or URL that it cannot send. */
 const CREDENTIALS = /Bearer [^"]*|\/\/[^/@\s]*@/g;
 
 /**
- * Turns what a client threw into a DatabaseError. Only an error that carries a known Redis prefix
- * is certain not to have been applied; everything else is unknown. The client puts the whole
- * command into its messages, keys and owner hashes included: none of it is kept.
+ * Turns what a client threw into a DatabaseError. Only an error with a known Redis prefix was certainly
+ * not applied; everything else is unknown (R9). The client quotes the whole command in its messages,
+ * keys and owner hashes included: none of that is kept.
  */
 export function toDatabaseError(operation: string, thrown: unknown): DatabaseError {
   const message = serverWords(thrown);
@@ -39,7 +39,7 @@ export function toDatabaseError(operation: string, thrown: unknown): DatabaseErr
   );
 }
 
-/** An answer of a shape our scripts never give, such as `null` or a proxy's page. */
+/** A reply that our scripts never return, such as `null` or the page of a proxy. */
 export function unreadableReply(operation: string): DatabaseError {
   return new DatabaseError(`Redis gave no readable answer to "${operation}"`, {
     applied: "unknown",
@@ -59,7 +59,7 @@ function serverWords(thrown: unknown): string {
 }
 
 function withoutCommand(thrown: unknown, depth = 0): unknown {
-  // JSON.parse quotes what it could not read.
+  // JSON.parse quotes its input.
   if (thrown instanceof SyntaxError) return new SyntaxError("not JSON");
   if (!(thrown instanceof Error)) return new Error(serverWords(thrown));
   const inner = depth < 3 && thrown.cause !== undefined ? thrown.cause : undefined;

@@ -39,14 +39,14 @@ import { tryUpdateCommand } from "./lua/try-update.ts";
 
 /** Options of {@link RedisDatabase}; times in ms. */
 export interface RedisDatabaseOptions extends DatabaseOptions {
-  /** Goes in front of every key, e.g. `"shop:"`; on Redis Cluster a hash tag, `"{shop}"`. @default "" */
+  /** Prepended to every key, e.g. `"shop:"`; on Redis Cluster a hash tag, `"{shop}"`. @default "" */
   readonly prefix?: string | undefined;
   /**
    * Asks Upstash to lock only the script's keys, not the whole database, while it runs. Stock Redis
    * refuses scripts marked so. @default false
    */
   readonly keyLocking?: boolean | undefined;
-  /** How long a request may be late in the network and do no harm: 10,000 or more. @default 30_000 */
+  /** How late a request may be delivered and still do no harm: 10,000 or more. @default 30_000 */
   readonly graceMs?: number | undefined;
 }
 
@@ -62,7 +62,7 @@ export class RedisDatabase extends Database {
   readonly #names: Names;
   readonly #shebang: string;
   readonly #graceMs: number;
-  /** Of all replies: a counter that was lost starts above it (R6). */
+  /** The highest of all replies: a counter that was lost starts above it (R6). */
   #highestFence = 0;
 
   constructor(redis: RedisClient, options: RedisDatabaseOptions = {}) {
@@ -120,7 +120,7 @@ export class RedisDatabase extends Database {
     const { lockData, remainingMs } = seen;
     const unsuspected = { lockData, remainingMs, alive: true };
     if (lockData === null || !canOutliveHolder(lockData, remainingMs)) return unsuspected;
-    // Only such a record can belong to a dead process, and only then is a second look worth it.
+    // Only such a record can belong to a dead process, and is worth a second look.
     const { processHash } = lockData;
     const again = await this.#run(inspectCommand(this.#names, key, { processHash }));
     if (again === null) return null;
@@ -135,7 +135,7 @@ export class RedisDatabase extends Database {
     return this.#run(forceDeleteCommand(this.#names, key, target, this.#graceMs));
   }
 
-  /** Names what is stored at a key, if it is no record to us: cjson and JSON differ in what they read. */
+  /** Identifies what is stored at a key, if we cannot read it: cjson and JSON.parse accept different input. */
   async #garbageAt(key: string): Promise<{ readonly digest: string } | undefined> {
     const seen = await this.#run(inspectCommand(this.#names, key, { wantsDigest: true }));
     if (seen === null || seen.lockData !== null) return undefined;
@@ -183,12 +183,12 @@ export class RedisDatabase extends Database {
     await this.#run(saveProcessCommand(this.#names.process + processHash, text, ttlMs));
   }
 
-  /** HTTP keeps no connection: nothing to let go of. */
+  /** HTTP keeps no connection: there is nothing to close. */
   async terminate(): Promise<void> {}
 
   /** The only place a command leaves from: bounded in time (R8), its reply decoded. */
   async #run<T>({ operation, script, keys, args, decode }: Command<T>): Promise<T> {
-    // A client that throws is one that rejects.
+    // A client that throws is treated as one that rejects.
     const sent = Promise.resolve().then(() => this.#redis.eval(this.#shebang + script, keys, args));
     const outcome = await bounded(this.runtime, sent, this.requestTimeout);
     if (outcome.ended === "failed") throw this.report(toDatabaseError(operation, outcome.error));

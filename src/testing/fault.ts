@@ -8,7 +8,7 @@ export type Fault = FaultScope &
     | {
         /** The command is not applied. */
         readonly kind: "fail";
-        /** The caller learns for certain that it was not; otherwise it cannot know. @default false */
+        /** The caller is told so; otherwise it cannot know. @default false */
         readonly definite?: boolean;
       }
     /** The command is applied, and its answer lost: the caller cannot know. */
@@ -26,9 +26,9 @@ export type Fault = FaultScope &
 export interface FaultScope {
   /** @default every operation */
   readonly operations?: readonly DatabaseOperation[];
-  /** So many of these commands come through first. @default 0 */
+  /** This many of these commands pass first. @default 0 */
   readonly skip?: number;
-  /** It then hits so many. @default Infinity */
+  /** It then hits this many. @default Infinity */
   readonly times?: number;
   /** The chance that it hits a command. @default 1 */
   readonly probability?: number;
@@ -51,7 +51,7 @@ export type DatabaseOperation =
 export interface InjectedFault {
   /** How many commands it has hit. */
   readonly hits: number;
-  /** Ends it. */
+  /** Removes it. */
   remove(): void;
 }
 

@@ -25,7 +25,7 @@ import {
 import { seededRandom } from "./seeded.ts";
 
 export interface FaultyDatabaseOptions {
-  /** Keeps the time of delays and timeouts: the one of the database. @default the system's */
+  /** Clock of delays and timeouts; should be that of the database. @default the system's */
   readonly runtime?: Runtime | undefined;
   /** Decides what `probability` hits. @default 1 */
   readonly seed?: number | undefined;

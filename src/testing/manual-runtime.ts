@@ -9,9 +9,9 @@ export interface ManualRuntimeOptions {
    * process you simulate a seed of its own, or let them share one runtime. @default 1, 2, 3, …
    */
   readonly seed?: number | undefined;
-  /** What the wall clock shows first, in ms since 1970. @default 2030-01-01T00:00:00Z */
+  /** The initial wall clock, in ms since 1970. @default 2030-01-01T00:00:00Z */
   readonly wall?: number | undefined;
-  /** Takes the place of the seeded `random()`, e.g. `() => 0`. */
+  /** Replaces the seeded `random()`, e.g. `() => 0`. */
   readonly random?: (() => number) | undefined;
 }
 
@@ -21,7 +21,7 @@ interface Sleeper {
 }
 
 const FIRST_WALL_MS = Date.UTC(2030, 0, 1);
-/** Beyond it a double no longer tells milliseconds apart, or a Date ends. */
+/** The range of a Date; beyond it a double cannot tell milliseconds apart. */
 const LONGEST_MS = 8.64e15;
 
 let runtimes = 0;
@@ -51,7 +51,7 @@ export class ManualRuntime implements Runtime {
     this.seed = checkInteger("seed", seed, 0, 2 ** 32 - 1);
     this.#wall = checkNumber("wall", wall, 0, LONGEST_MS);
     this.#random = random ?? seededRandom(seed);
-    // A stream of its own: one more jitter changes no id.
+    // A stream of its own, so that another jitter changes no id.
     this.#idRandom = seededRandom(seed ^ 0x5bf03635);
   }
 

@@ -30,7 +30,7 @@ import { MemoryStore } from "./memory-store.ts";
 export interface MemoryDatabaseOptions extends DatabaseOptions {
   /** Shared by several databases, they stand for as many processes. @default one of its own */
   readonly store?: MemoryStore | undefined;
-  /** How late a request may arrive and still do no harm. @default 30_000 */
+  /** How late a request may be delivered and still do no harm. @default 30_000 */
   readonly graceMs?: number | undefined;
 }
 
@@ -45,7 +45,7 @@ export interface MemoryDatabaseOptions extends DatabaseOptions {
 export class MemoryDatabase extends Database {
   readonly store: MemoryStore;
   readonly #graceMs: number;
-  /** Of all replies: a counter that was lost starts above it (R6). */
+  /** The highest of all replies: a counter that was lost starts above it (R6). */
   #highestFence = 0;
 
   constructor({ store, graceMs = 30_000, ...options }: MemoryDatabaseOptions = {}) {

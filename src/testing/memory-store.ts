@@ -9,7 +9,7 @@ interface Entry {
 }
 
 /**
- * What a {@link MemoryDatabase} stores: texts that expire, under the names of the wire format:
+ * What a {@link MemoryDatabase} stores: strings that expire, under the names of the wire format:
  * `lock:<key>`, `proc:<processHash>`, `gone:<ownerHash>` and `fence`. A test may look and interfere.
  */
 export class MemoryStore implements RuleStore {
@@ -31,7 +31,7 @@ export class MemoryStore implements RuleStore {
     return this.#find(name) !== undefined;
   }
 
-  /** Ms left; null for a text without expiry, undefined where there is none. */
+  /** Ms left; null for a string without expiry, undefined where there is none. */
   remainingMs(name: string): number | null | undefined {
     const entry = this.#find(name);
     if (entry === undefined) return undefined;
@@ -40,7 +40,7 @@ export class MemoryStore implements RuleStore {
   }
 
   /**
-   * Puts a text there, for `ttlMs` or (null) for good.
+   * Stores a string for `ttlMs` or (null) permanently.
    *
    * @throws DatabaseError when the store is full
    */
@@ -48,13 +48,13 @@ export class MemoryStore implements RuleStore {
     this.#put(name, { text, expiresAt: ttlMs === null ? Infinity : this.#now() + ttlMs });
   }
 
-  /** Puts another text there, for as long as the one before had left. */
+  /** Replaces a string, and keeps its expiry. */
   replace(name: string, text: string): void {
     const entry = this.#find(name);
     if (entry !== undefined) this.#put(name, { ...entry, text });
   }
 
-  /** Never shortens, and leaves a text without expiry alone. Needs no room. */
+  /** Never shortens, and leaves a string without expiry alone. Needs no room. */
   lengthen(name: string, ms: number): void {
     const entry = this.#find(name);
     const expiresAt = this.#now() + ms;

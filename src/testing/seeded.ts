@@ -1,5 +1,5 @@
 /**
- * A generator of numbers in [0, 1) that says the same for the same seed: mulberry32, by
+ * A generator of numbers in [0, 1), reproducible by its seed: mulberry32, by
  * https://github.com/cprosche/mulberry32
  */
 export function seededRandom(seed: number): () => number {

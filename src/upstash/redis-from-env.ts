@@ -2,7 +2,7 @@ import { Redis } from "@upstash/redis";
 import { LockConfigurationError } from "../errors.ts";
 import { checkInteger, show } from "../check.ts";
 
-/** Environment variables, or the bindings of a Worker; other entries do not matter. */
+/** Environment variables, or the bindings of a Worker; other entries are ignored. */
 export type RedisEnv = Readonly<Record<string, unknown>>;
 
 export interface RedisFromEnvOptions {
@@ -10,7 +10,7 @@ export interface RedisFromEnvOptions {
   readonly timeout?: number | undefined;
 }
 
-/** Where the credentials may stand, in this order: Upstash's own names, then Vercel KV's. */
+/** Where the credentials are looked up, in this order: Upstash's own names, then Vercel KV's. */
 const NAMES = [
   ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"],
   ["KV_REST_API_URL", "KV_REST_API_TOKEN"],
@@ -18,7 +18,7 @@ const NAMES = [
 
 /**
  * A client of `@upstash/redis` set up for locks: each command is sent once, within `timeout`, so that the
- * lock decides about sending again; no guessing at JSON, no telemetry, no batching across requests.
+ * lock decides about retries; no guessing at JSON, no telemetry, no batching across requests.
  *
  * @param env the Worker's `env`, or by default `process.env`
  * @throws LockConfigurationError naming the variable that is missing or wrong
@@ -54,15 +54,15 @@ function checkPresent(name: string, value: unknown): string {
   const names = NAMES.map(([url, token]) => `${url} and ${token}`).join(", or ");
   throw new LockConfigurationError(
     name,
-    `is ${value === undefined ? "missing" : "empty or no string"}; set ${names} (in a Worker pass its env: redisFromEnv(c.env))`,
+    `is ${value === undefined ? "missing" : "empty or not a string"}; set ${names} (in a Worker pass its env: redisFromEnv(c.env))`,
   );
 }
 
-/** What it is shows in no error: a secret may stand in the wrong place. */
+/** The value itself is never shown: it may be a secret in the wrong place. */
 function checkUrl(name: string, value: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url === undefined)
-    throw new LockConfigurationError(name, "must be an https:// URL, but is none");
+    throw new LockConfigurationError(name, "must be an https:// URL, but is not a URL");
   if (url.protocol !== "https:" && url.protocol !== "http:") {
     const hint = url.protocol.startsWith("redis") ? " (the REST URL, not the one for TCP)" : "";
     throw new LockConfigurationError(
@@ -73,14 +73,17 @@ function checkUrl(name: string, value: string): string {
   if (url.username !== "" || url.password !== "") {
     throw new LockConfigurationError(
       name,
-      "must not contain a user or password; the token is apart",
+      "must not contain a user or password; the token is a variable of its own",
     );
   }
   return value;
 }
 
-/** A header value of RFC 9110: anything else would show in the error of `fetch`. */
+/** Valid in a header (RFC 9110): `fetch` would quote anything else in its error. */
 function checkToken(name: string, value: string): string {
   if (/^[\x21-\x7e]+$/.test(value)) return value;
-  throw new LockConfigurationError(name, "has a character that no HTTP header can carry");
+  throw new LockConfigurationError(
+    name,
+    "contains a character that is not valid in an HTTP header",
+  );
 }

@@ -31,7 +31,7 @@ interface Findings {
   readonly tombstones: ReadonlySet<string>;
 }
 
-/** Takes all claims or none, and remembers whichever it was. */
+/** Grants all claims or none, and remembers which. */
 export function acquireByRules(
   store: RuleStore,
   request: AcquireRequest,
@@ -48,12 +48,12 @@ export function acquireByRules(
     : grant(store, request, findings, settings);
 }
 
-/** Whether something else is remembered than a grant or a refusal, which an owner may meet again. */
+/** Whether an owner hash has ended: only a grant or a refusal may be repeated. */
 function hasEnded(tombstones: ReadonlySet<string>): boolean {
   return [...tombstones].some((reason) => reason !== "refused" && reason !== "granted");
 }
 
-/** All or none: what is there of its own goes as well. */
+/** All or none: claims of its own are deleted as well. */
 function refuse(
   store: RuleStore,
   { claims }: AcquireRequest,
@@ -112,7 +112,7 @@ function grantAgain(
 ): AcquireOutcome {
   const process = processName(processHashOf(claims));
   if (store.get(process) === undefined) {
-    // Nobody may rely on it any more: it must not stand in the way of the next owner hash.
+    // Nobody may rely on it any more: it must not block the next owner hash.
     for (const { key } of own) store.delete(lockName(key));
     bury(store, claims, "lost", settings);
     return { status: "lost" };

@@ -7,7 +7,7 @@ import {
   type RuleStore,
 } from "./store.ts";
 
-/** Deletes the lock of one owner, whoever asks; or (null) what is there and is no lock record. */
+/** Deletes the lock of one owner, whoever asks; or (null) what is stored there and is not a lock record. */
 export function forceDeleteByRules(
   store: RuleStore,
   key: string,

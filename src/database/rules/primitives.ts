@@ -39,7 +39,7 @@ export function tryDeleteByRules(store: RuleStore, key: string, ownerHash: strin
   return { status: LockStatus.SUCCESS, lockData: null };
 }
 
-/** Never for less than a record of its own had left (R1). */
+/** Never shortens the time that a record of its own has left (R1). */
 function write(
   store: RuleStore,
   key: string,

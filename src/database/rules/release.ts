@@ -11,7 +11,7 @@ import {
   type RuleStore,
 } from "./store.ts";
 
-/** Gives claims back. The tombstone says why the owner hash ended, and stays whatever was found. */
+/** Releases claims. The tombstone says why the owner hash ended, and is left whatever was found. */
 export function releaseByRules(
   store: RuleStore,
   { claims, fence }: ReleaseRequest,
@@ -29,7 +29,7 @@ export function releaseByRules(
   return isTaken && outcome.status !== "released" ? { ...outcome, isTaken } : outcome;
 }
 
-/** Deletes a record of its own; tells why the owner hash ended, and what else is at the key. */
+/** Deletes a record of its own; returns why the owner hash ended, and what else is at the key. */
 function endClaim(
   store: RuleStore,
   { key, lockData }: Claim,

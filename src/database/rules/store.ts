@@ -8,21 +8,21 @@ import type { Claim } from "../operations.ts";
  * what a rule here and the script of the same name do must stay the same.
  */
 
-/** Texts that expire, under the names of the wire format. */
+/** Strings that expire, under the names of the wire format. */
 export interface RuleStore {
   get(name: string): string | undefined;
-  /** Ms left; null for a text without expiry, undefined where there is none. */
+  /** Ms left; null for a string without expiry, undefined where there is none. */
   remainingMs(name: string): number | null | undefined;
-  /** Puts a text there, for `ttlMs` or (null) for good; throws when there is no room. */
+  /** Stores a string for `ttlMs` or (null) permanently; throws when there is no room. */
   set(name: string, text: string, ttlMs: number | null): void;
-  /** Puts another text there, for as long as the one before had left; throws when there is no room. */
+  /** Replaces a string, and keeps its expiry; throws when there is no room. */
   replace(name: string, text: string): void;
-  /** Never shortens, and leaves a text without expiry alone. Needs no room. */
+  /** Never shortens, and leaves a string without expiry alone. Needs no room. */
   lengthen(name: string, ms: number): void;
   delete(name: string): void;
 }
 
-/** What the rules need beside the store. */
+/** What the rules need besides the store. */
 export interface RuleSettings {
   readonly now: Instant;
   /** How long tombstones last, in ms. */
@@ -34,9 +34,9 @@ export interface RuleSettings {
 /** What became of an owner hash. */
 export type Tombstone = "granted" | "refused" | "released" | "taken" | "forced" | "lost";
 
-/** What is at a lock key. */
+/** What is stored at a lock key. */
 export interface Found {
-  /** Null for what is no lock record: held by someone unreadable (R7). */
+  /** Null for what is not a lock record: held by someone unreadable (R7). */
   readonly lockData: LockData | null;
   readonly remainingMs: number | null;
 }
@@ -55,7 +55,7 @@ export function tombstoneName(ownerHash: string): string {
   return `gone:${ownerHash}`;
 }
 
-/** What is at a lock key; the empty text counts as absent, as in distributed-locker. */
+/** What is stored at a lock key; the empty string counts as absent, as in distributed-locker. */
 export function find(store: RuleStore, key: string): Found | undefined {
   const text = store.get(lockName(key));
   if (text === undefined || text === "") return undefined;
@@ -65,7 +65,7 @@ export function find(store: RuleStore, key: string): Found | undefined {
   };
 }
 
-/** Reports a process alive; never for less than it had left (R1). */
+/** Reports a process alive; never shortens the time it has left (R1). */
 export function saveProcess(
   store: RuleStore,
   processHash: string,
