@@ -1,4 +1,11 @@
-import { MIN_TTL_MS, checkInteger, checkNumber, checkType } from "./check.ts";
+import {
+  MIN_TTL_MS,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkType,
+  type OptionNames,
+} from "./check.ts";
 import { LockConfigurationError } from "./errors.ts";
 
 /** The shortest interval between renewals, however short the TTL. */
@@ -13,6 +20,12 @@ export interface AutoRenewOptions {
   /** Renewal stops this long after the acquisition, in ms. @default 900_000 */
   readonly maxHold?: number | undefined;
 }
+
+const AUTO_RENEW_OPTIONS: OptionNames<AutoRenewOptions> = {
+  enabled: true,
+  intervalFraction: true,
+  maxHold: true,
+};
 
 /** AutoRenewOptions, checked and complete. */
 export interface AutoRenew {
@@ -45,7 +58,7 @@ export function resolveAutoRenew(
 ): AutoRenew {
   if (options === undefined) return defaults;
   if (typeof options === "boolean") return { ...defaults, enabled: options };
-  checkType("autoRenew", options, "object");
+  checkOptions("autoRenew", options, AUTO_RENEW_OPTIONS);
   const {
     enabled = defaults.enabled,
     intervalFraction = defaults.intervalFraction,

@@ -66,3 +66,48 @@ export function checkSignal(option: string, value: unknown): void {
 export function checkTtl(option: string, value: unknown, max: number): number {
   return checkInteger(option, value, MIN_TTL_MS, max);
 }
+
+/** The names of the options of a type, which the compiler keeps complete. */
+export type OptionNames<Options> = Readonly<Record<keyof Options, true>>;
+
+/**
+ * @param what whose options they are, for the message
+ * @throws LockConfigurationError unless `options` is an object, and each of its names is known
+ */
+export function checkOptions<Options extends object>(
+  what: string,
+  options: Options,
+  known: OptionNames<Options>,
+): void {
+  checkType("options", options, "object");
+  const names = Object.keys(known);
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  throw new LockConfigurationError(
+    unknown,
+    `is not an option of ${what}; did you mean ${show(nearest(unknown, names))}? It takes ${names.join(", ")}`,
+  );
+}
+
+/** The most similar name: one that begins alike, or the one with the fewest edits in between. */
+function nearest(name: string, names: readonly string[]): string {
+  const cost = (known: string): number =>
+    known.startsWith(name) || name.startsWith(known) ? 0 : edits(name, known);
+  const [best = ""] = names.toSorted((one, other) => cost(one) - cost(other));
+  return best;
+}
+
+/** Levenshtein's distance, of names in any case. */
+function edits(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, at) => at);
+  for (let at = 0; at < from.length; at += 1) {
+    const next = [at + 1];
+    for (let other = 0; other < to.length; other += 1) {
+      const isSame = from[at]?.toLowerCase() === to[other]?.toLowerCase();
+      const replaced = (row[other] ?? 0) + (isSame ? 0 : 1);
+      next.push(Math.min(replaced, (row[other + 1] ?? 0) + 1, (next[other] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] ?? 0;
+}

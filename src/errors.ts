@@ -13,27 +13,57 @@ export type LockErrorCode =
   | "LOCK_DATABASE";
 
 /**
- * Base of every error of this library. `lockKey` is the user's key (undefined where there is
- * none); `cause` is the underlying error, cleaned of commands and credentials.
+ * Base of every error of this library. `lockKey` is the user's key (undefined where there is none);
+ * `cause` is the underlying error, cleaned of commands and credentials.
  */
 export abstract class LockError extends Error {
+  /** The class's name, literally: minifiers rename classes. */
+  abstract override readonly name: string;
   abstract readonly code: LockErrorCode;
   readonly lockKey: string | undefined;
 
   constructor(message: string, lockKey?: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
-    this.name = new.target.name;
     this.lockKey = lockKey;
     Object.defineProperty(this, BRAND, { value: true });
   }
+
+  /** For logs: leaves out the token and the result, and of the cause all but its name and message. */
+  toJSON(): Readonly<Record<string, unknown>> {
+    const { name, message, cause } = this;
+    const fields = Object.entries(this).filter(([field]) => !UNLOGGED.has(field));
+    const brief =
+      cause instanceof Error ? { cause: { name: cause.name, message: cause.message } } : {};
+    return { name, message, ...Object.fromEntries(fields), ...brief };
+  }
+}
+
+/** Fields of errors that are for use in code, not for logs. */
+const UNLOGGED: ReadonlySet<string> = new Set(["token", "result"]);
+
+/** The class of each {@link LockErrorCode}. */
+interface LockErrors {
+  LOCK_ACQUISITION: LockAcquisitionError;
+  LOCK_NOT_OWNED: LockNotOwnedError;
+  LOCK_EXTENSION: LockExtensionError;
+  LOCK_RELEASE_UNKNOWN: LockReleaseUnknownError;
+  LOCK_LOST: LockLostError;
+  LOCK_CONFIGURATION: LockConfigurationError;
+  LOCK_MUTEX: LockError & { readonly code: "LOCK_MUTEX" };
+  LOCK_DATABASE: DatabaseError;
 }
 
 /**
  * True for every error of this library, including those of another copy of the package, where
  * `instanceof` fails. With `code`, true only for that kind.
  *
- * @example if (isLockError(error, "LOCK_ACQUISITION")) return busy();
+ * @example if (isLockError(error, "LOCK_ACQUISITION")) return busy(error.reason);
  */
+export function isLockError(value: unknown): value is LockError;
+export function isLockError<Code extends LockErrorCode>(
+  value: unknown,
+  code: Code,
+): value is LockErrors[Code];
 export function isLockError(value: unknown, code?: LockErrorCode): value is LockError {
   return (
     value instanceof Error &&
@@ -59,6 +89,7 @@ export interface RefusedBy {
  * the database (see `cause`).
  */
 export class LockAcquisitionError extends LockError {
+  override readonly name: string = "LockAcquisitionError";
   readonly code = "LOCK_ACQUISITION";
   readonly reason: LockAcquisitionReason;
   readonly remainingMs: number | null;
@@ -78,14 +109,19 @@ export class LockAcquisitionError extends LockError {
   }
 }
 
-/** Whether a lock could not be acquired because another holds it: neither aborted nor unanswered. */
+/**
+ * Whether a lock could not be acquired because another holds it: neither aborted nor unanswered.
+ *
+ * @example if (isHeldByAnother(error)) return c.text("busy", 409);
+ */
 export function isHeldByAnother(error: unknown): error is LockAcquisitionError {
-  if (!isLockError(error, "LOCK_ACQUISITION") || !("reason" in error)) return false;
+  if (!isLockError(error, "LOCK_ACQUISITION")) return false;
   return error.reason === "held" || error.reason === "timeout";
 }
 
 /** The lock is not, or no longer, owned by this `token`: it expired, was taken over or forced. */
 export class LockNotOwnedError extends LockError {
+  override readonly name: string = "LockNotOwnedError";
   readonly code = "LOCK_NOT_OWNED";
   readonly token: string;
 
@@ -100,6 +136,7 @@ export class LockNotOwnedError extends LockError {
 
 /** The lock could not be extended. `cause` distinguishes a lost lock from an unanswered request. */
 export class LockExtensionError extends LockError {
+  override readonly name: string = "LockExtensionError";
   readonly code = "LOCK_EXTENSION";
   readonly token: string;
 
@@ -114,6 +151,7 @@ export class LockExtensionError extends LockError {
  * retried in the background until the lock's TTL has passed; by then the key is free at the latest.
  */
 export class LockReleaseUnknownError extends LockError {
+  override readonly name: string = "LockReleaseUnknownError";
   readonly code = "LOCK_RELEASE_UNKNOWN";
 
   constructor(lockKey: string, cause: unknown) {
@@ -127,6 +165,7 @@ export class LockReleaseUnknownError extends LockError {
 
 /** The lock was lost while it was held: reason of `lock.signal`, and how `withLock` rejects. */
 export class LockLostError extends LockError {
+  override readonly name: string = "LockLostError";
   readonly code = "LOCK_LOST";
   /** What the callback of `withLock` returned, if it did return. */
   readonly result: unknown;
@@ -139,6 +178,7 @@ export class LockLostError extends LockError {
 
 /** An option is invalid; nothing was sent. */
 export class LockConfigurationError extends LockError {
+  override readonly name: string = "LockConfigurationError";
   readonly code = "LOCK_CONFIGURATION";
   /** The option, e.g. `"ttl"`. */
   readonly option: string;
@@ -154,6 +194,7 @@ export class LockConfigurationError extends LockError {
  * `"unknown"` means the command may have been carried out, or may still be.
  */
 export class DatabaseError extends LockError implements Failure {
+  override readonly name: string = "DatabaseError";
   readonly code = "LOCK_DATABASE";
   readonly applied: "no" | "unknown";
   /** Whether the error is transient, and the same command may succeed soon (loading, failover, busy). */
@@ -185,12 +226,10 @@ export function noAnswerWithin(ms: number, operation?: string): DatabaseError {
 
 /** What an error says about the command that failed; a foreign error says nothing, so: unknown. */
 export function classifyFailure(error: unknown): Failure {
-  if (isLockError(error, "LOCK_DATABASE") && "applied" in error && "retriable" in error) {
-    // By its fields, not its class: it may be of another copy of the package.
-    return {
-      applied: error.applied === "no" ? "no" : "unknown",
-      retriable: error.retriable === true,
-    };
+  if (isLockError(error, "LOCK_DATABASE")) {
+    // It may be of another copy of the package, of any version.
+    const applied = error.applied === "no" ? "no" : "unknown";
+    return { applied, retriable: error.retriable };
   }
   const isOurs = isLockError(error, "LOCK_CONFIGURATION");
   return isOurs ? { applied: "no", retriable: false } : { applied: "unknown", retriable: true };

@@ -1,9 +1,24 @@
-/** A list of listeners. One that throws is reported on the console, and affects nothing else. */
-export class Events<T> {
+import { checkType } from "./check.ts";
+
+/** Something that happens, to be subscribed to. */
+export interface Events<T> {
+  /**
+   * Adds a listener; the returned function removes it. A listener that throws is reported on the
+   * console, and affects nothing else.
+   *
+   * @throws LockConfigurationError when it is not a function
+   */
+  subscribe(listener: (event: T) => void): () => void;
+}
+
+/** The side of {@link Events} that emits them. */
+export class Emitter<T> {
+  /** What is handed out. */
+  readonly events: Events<T> = { subscribe: (listener) => this.#subscribe(listener) };
   readonly #listeners = new Set<(event: T) => void>();
 
-  /** Adds a listener; the returned function removes it. */
-  subscribe(listener: (event: T) => void): () => void {
+  #subscribe(listener: (event: T) => void): () => void {
+    checkType("listener", listener, "function");
     this.#listeners.add(listener);
     return () => {
       this.#listeners.delete(listener);

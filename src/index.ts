@@ -34,13 +34,14 @@ export {
   LockLostError,
   LockNotOwnedError,
   LockReleaseUnknownError,
+  isHeldByAnother,
   isLockError,
   type LockAcquisitionReason,
   type LockErrorCode,
 } from "./errors.ts";
-export { Events } from "./events.ts";
+export type { Events } from "./events.ts";
 export type { LockEvent } from "./lock-events.ts";
-export type { LockContext, LockOptions, LockServiceOptions } from "./lock-options.ts";
+export type { AcquireOptions, LockServiceOptions, RequestContext } from "./lock-options.ts";
 export { LockService, type LockInfo } from "./lock-service.ts";
 export type { Lock } from "./lock.ts";
 export {
@@ -52,7 +53,7 @@ export {
   type OnLockFailed,
   type WithLockOptions,
 } from "./locked-by.ts";
-export { MutexError, type LockerError } from "./locker/errors.ts";
+export { MutexError, type JobLostError, type LockerError } from "./locker/errors.ts";
 export { DrainingSignal, Heartbeater, NoopHeartbeater } from "./locker/heartbeater.ts";
 export { Locker } from "./locker/locker.ts";
 export type { LockerOptions } from "./locker/options.ts";

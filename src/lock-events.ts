@@ -1,25 +1,43 @@
-import type { LockLostError } from "./errors.ts";
+import type { LockAcquisitionReason, LockLostError } from "./errors.ts";
+
+/** Which lock an event is about. */
+export interface LockIdentity {
+  readonly keys: readonly [string, ...string[]];
+  /** Names the acquisition, in Redis as well: `lock.token`. */
+  readonly token: string;
+  readonly trace: string | undefined;
+}
+
+/** A call that has no lock yet. */
+interface CallIdentity {
+  readonly key: string;
+  readonly trace: string | undefined;
+}
 
 /** What happens to locks, for logs and metrics. Times in ms. */
 export type LockEvent =
-  | {
+  | (LockIdentity & {
       readonly type: "acquired";
-      readonly keys: readonly string[];
       readonly fence: number | undefined;
       /** From the call until the lock was acquired. */
       readonly waitedMs: number;
-    }
-  | {
+    })
+  | (CallIdentity & {
       readonly type: "busy";
-      readonly key: string;
       readonly remainingMs: number | null;
       /** 1 for the first attempt of a call. */
       readonly attempt: number;
-    }
-  | { readonly type: "takeover"; readonly key: string }
-  | { readonly type: "renewed"; readonly keys: readonly string[]; readonly expiresAt: Date }
-  | { readonly type: "renewalFailed"; readonly keys: readonly string[]; readonly error: unknown }
-  | { readonly type: "lost"; readonly keys: readonly string[]; readonly error: LockLostError }
-  | { readonly type: "maxHold"; readonly keys: readonly string[] }
-  | { readonly type: "released"; readonly keys: readonly string[]; readonly heldMs: number }
-  | { readonly type: "releaseFailed"; readonly keys: readonly string[]; readonly error: unknown };
+    })
+  /** A call has ended without the lock, whether it threw or returned null. */
+  | (CallIdentity & {
+      readonly type: "acquireFailed";
+      readonly reason: LockAcquisitionReason;
+      readonly waitedMs: number;
+    })
+  | (CallIdentity & { readonly type: "takeover" })
+  | (LockIdentity & { readonly type: "renewed"; readonly expiresAt: Date })
+  | (LockIdentity & { readonly type: "renewalFailed"; readonly error: unknown })
+  | (LockIdentity & { readonly type: "lost"; readonly error: LockLostError })
+  | (LockIdentity & { readonly type: "maxHold" })
+  | (LockIdentity & { readonly type: "released"; readonly heldMs: number })
+  | (LockIdentity & { readonly type: "releaseFailed"; readonly error: unknown });

@@ -5,21 +5,32 @@ import {
   type AutoRenew,
   type AutoRenewOptions,
 } from "./auto-renew.ts";
-import { checkInteger, checkSignal, checkTtl, checkType, show } from "./check.ts";
+import {
+  checkInteger,
+  checkOptions,
+  checkSignal,
+  checkTtl,
+  checkType,
+  show,
+  type OptionNames,
+} from "./check.ts";
 import type { LockOperations } from "./database/operations.ts";
 import { LockConfigurationError } from "./errors.ts";
-import { Events } from "./events.ts";
+import { Emitter } from "./events.ts";
 import { checkKeyPrefix, checkTrace } from "./key.ts";
 import type { LeaseTerms } from "./lease/terms.ts";
 import type { LockEvent } from "./lock-events.ts";
 import { DEFAULT_RETRY, resolveRetry, type RetryOptions, type RetryPlan } from "./retry.ts";
 import { MAX_MS, systemRuntime, type Runtime } from "./runtime.ts";
 
-/** What ties locks to one request. */
-export interface LockContext {
+/**
+ * What ties locks to one request: the platform's own context, such as Cloudflare's `ExecutionContext`,
+ * or these fields.
+ */
+export interface RequestContext {
   /**
-   * The platform's `waitUntil`, bound: `(p) => ctx.waitUntil(p)`. Without it nothing is promised
-   * once the response is sent or the client has left.
+   * The platform's `waitUntil`, called as a method of this object. Without it nothing is promised once
+   * the response is sent or the client has disconnected.
    */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
   /** When the platform ends this invocation: no lock is requested beyond it. */
@@ -29,7 +40,7 @@ export interface LockContext {
 }
 
 /** Options of a LockService; times in ms. */
-export interface LockServiceOptions extends LockContext {
+export interface LockServiceOptions {
   /** A Database, or anything else that implements its operations. */
   readonly database: LockOperations;
   /** Prepended to every key. @default "" */
@@ -40,12 +51,20 @@ export interface LockServiceOptions extends LockContext {
   readonly maxTtl?: number | undefined;
   readonly retry?: RetryOptions | undefined;
   readonly autoRenew?: boolean | AutoRenewOptions | undefined;
-  /** Clock, timers and randomness; another one is for tests. */
+  /** The platform's `waitUntil`, bound: `(p) => ctx.waitUntil(p)`. Better: {@link LockService.forRequest}. */
+  readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
+  /** When the platform ends this invocation: no lock is requested beyond it. */
+  readonly deadline?: Date | undefined;
+  /** Cancels waiting for a lock; never a release. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called with every event; the same as `events.subscribe(onEvent)`. */
+  readonly onEvent?: ((event: LockEvent) => void) | undefined;
+  /** Clock, timers and randomness; to be replaced in tests. */
   readonly runtime?: Runtime | undefined;
 }
 
 /** Options of one acquisition; times in ms. What is left out comes from the service. */
-export interface LockOptions {
+export interface AcquireOptions {
   /** How long the lock lasts without renewal: 100 to `maxTtl`. */
   readonly ttl?: number | undefined;
   /** Waits this long for a held lock; alone (without `retry.maxRetries`) it retries until then. */
@@ -58,6 +77,29 @@ export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const SERVICE_OPTIONS: OptionNames<LockServiceOptions> = {
+  database: true,
+  keyPrefix: true,
+  defaultTtl: true,
+  maxTtl: true,
+  retry: true,
+  autoRenew: true,
+  waitUntil: true,
+  deadline: true,
+  signal: true,
+  onEvent: true,
+  runtime: true,
+};
+
+const ACQUIRE_OPTIONS: OptionNames<AcquireOptions> = {
+  ttl: true,
+  waitTimeout: true,
+  retry: true,
+  autoRenew: true,
+  trace: true,
+  signal: true,
+};
+
 /** The options of a service, checked and complete, and what it shares with those bound from it. */
 export class ServiceSettings {
   readonly database: LockOperations;
@@ -67,10 +109,10 @@ export class ServiceSettings {
   readonly maxTtl: number;
   readonly retry: RetryPlan;
   readonly autoRenew: AutoRenew;
-  readonly waitUntil: LockContext["waitUntil"];
+  readonly waitUntil: LockServiceOptions["waitUntil"];
   readonly deadline: Date | undefined;
   readonly signal: AbortSignal | undefined;
-  readonly events: Events<LockEvent>;
+  readonly emitter: Emitter<LockEvent>;
   /** Whether the locks of the service belong to one request. */
   readonly isBound: boolean;
   /** What a call without options requests. */
@@ -78,9 +120,9 @@ export class ServiceSettings {
   readonly #options: LockServiceOptions;
 
   /** @throws LockConfigurationError naming the option */
-  constructor(options: LockServiceOptions, events?: Events<LockEvent>) {
-    checkType("options", options, "object");
-    const { database, runtime = systemRuntime, keyPrefix = "" } = options;
+  constructor(options: LockServiceOptions, emitter?: Emitter<LockEvent>) {
+    checkOptions("LockService", options, SERVICE_OPTIONS);
+    const { database, runtime = systemRuntime, keyPrefix = "", onEvent } = options;
     const { defaultTtl = 30_000, maxTtl = 300_000 } = options;
     checkOperations(database);
     checkContext(options);
@@ -98,19 +140,31 @@ export class ServiceSettings {
     this.waitUntil = options.waitUntil;
     this.deadline = options.deadline;
     this.signal = options.signal;
-    this.events = events ?? new Events<LockEvent>();
-    this.isBound = events !== undefined;
+    this.emitter = emitter ?? new Emitter<LockEvent>();
+    this.isBound = emitter !== undefined;
+    if (onEvent !== undefined) {
+      checkType("onEvent", onEvent, "function");
+      this.emitter.events.subscribe(onEvent);
+    }
     this.defaults = resolveTerms({}, this);
   }
 
   /** These settings for one request. What is left out stays as it was. */
-  boundTo({ waitUntil, deadline, signal }: LockContext): ServiceSettings {
-    const context = {
-      waitUntil: waitUntil ?? this.waitUntil,
-      deadline: deadline ?? this.deadline,
-      signal: signal ?? this.signal,
+  boundTo(context: RequestContext): ServiceSettings {
+    checkType("context", context, "object");
+    const { waitUntil, deadline = this.deadline, signal = this.signal } = context;
+    if (waitUntil !== undefined) checkType("waitUntil", waitUntil, "function");
+    const bound = {
+      // As a method: detached, the platform's own throws "Illegal invocation".
+      waitUntil:
+        waitUntil === undefined
+          ? this.waitUntil
+          : (promise: Promise<unknown>): void => context.waitUntil?.(promise),
+      deadline,
+      signal,
+      onEvent: undefined,
     };
-    return new ServiceSettings({ ...this.#options, ...context }, this.events);
+    return new ServiceSettings({ ...this.#options, ...bound }, this.emitter);
   }
 }
 
@@ -123,7 +177,7 @@ function checkOperations(database: unknown): void {
   );
 }
 
-function checkContext({ waitUntil, deadline, signal }: LockContext): void {
+function checkContext({ waitUntil, deadline, signal }: LockServiceOptions): void {
   if (waitUntil !== undefined) checkType("waitUntil", waitUntil, "function");
   if (signal !== undefined) checkSignal("signal", signal);
   if (deadline !== undefined && !(deadline instanceof Date && !Number.isNaN(deadline.getTime()))) {
@@ -137,10 +191,10 @@ function checkContext({ waitUntil, deadline, signal }: LockContext): void {
  * @throws LockConfigurationError naming the option
  */
 export function resolveTerms(
-  options: LockOptions,
+  options: AcquireOptions,
   settings: Omit<ServiceSettings, "defaults" | "boundTo">,
 ): LeaseTerms {
-  checkType("options", options, "object");
+  checkOptions("an acquisition", options, ACQUIRE_OPTIONS);
   const { ttl = settings.defaultTtl, waitTimeout, trace, signal } = options;
   checkTtl("ttl", ttl, settings.maxTtl);
   if (waitTimeout !== undefined) checkInteger("waitTimeout", waitTimeout, 0);
@@ -165,7 +219,7 @@ export function resolveTerms(
  *
  * @throws LockConfigurationError naming the option
  */
-export function checkDeclaredOptions(options: LockOptions): void {
+export function checkDeclaredOptions(options: AcquireOptions): void {
   const { ttl, waitTimeout, retry, autoRenew, trace, signal } = options;
   if (ttl !== undefined) checkTtl("ttl", ttl, MAX_MS);
   if (waitTimeout !== undefined) checkInteger("waitTimeout", waitTimeout, 0);

@@ -1,5 +1,5 @@
 import { checkType } from "./check.ts";
-import type { Inspection } from "./database/operations.ts";
+import type { Inspection, LockOperations } from "./database/operations.ts";
 import { LockAcquisitionError, classifyFailure } from "./errors.ts";
 import type { Events } from "./events.ts";
 import { checkKey, checkKeys } from "./key.ts";
@@ -10,9 +10,9 @@ import type { LockEvent } from "./lock-events.ts";
 import {
   ServiceSettings,
   resolveTerms,
-  type LockContext,
-  type LockOptions,
+  type AcquireOptions,
   type LockServiceOptions,
+  type RequestContext,
 } from "./lock-options.ts";
 import { Lock, runUnder } from "./lock.ts";
 
@@ -33,11 +33,11 @@ export interface LockInfo {
 /**
  * The everyday API: acquires locks, keeps them alive while the work goes on, and releases them.
  *
- * One instance at module level is safe for many requests; `withContext` binds one to a request, so
+ * One instance at module level is safe for many requests; `forRequest` binds one to a request, so
  * that its locks outlive the response and are renewed together.
  *
  * @example
- * const locks = new LockService({ database: new RedisDatabase(redisFromEnv()) });
+ * const locks = new LockService({ database: upstash() });
  * await locks.withLock("order:17", async (lock) => charge({ fence: lock.fence }), { ttl: 10_000 });
  */
 export class LockService {
@@ -53,16 +53,19 @@ export class LockService {
 
   /** What happens to the locks of this service and of those bound from it. */
   get events(): Events<LockEvent> {
-    return this.#settings.events;
+    return this.#settings.emitter.events;
   }
 
   /**
-   * This service for one request: its locks live through that request's `waitUntil`, up to its
+   * This service for one request: its locks last through that request's `waitUntil`, up to its
    * `deadline`, and are all renewed in one command. What is left out stays as it was.
    *
-   * @throws LockConfigurationError
+   * @param context the platform's own context, such as Cloudflare's `ExecutionContext`, or an object
+   *   with `waitUntil`, `deadline` or `signal`; other fields are ignored
+   * @throws LockConfigurationError naming the field
+   * @example const requestLocks = locks.forRequest(ctx);
    */
-  withContext(context: LockContext): LockService {
+  forRequest(context: RequestContext): LockService {
     return new LockService(this.#settings.boundTo(context));
   }
 
@@ -74,10 +77,10 @@ export class LockService {
    * @throws LockConfigurationError before anything is sent
    * @example const lock = await locks.acquire("order:17", { ttl: 10_000, waitTimeout: 5_000 });
    */
-  async acquire(key: string | readonly string[], options?: LockOptions): Promise<Lock> {
+  async acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock> {
     const terms = this.#terms(options);
     const outcome = await this.#acquire(checkKeys(key), terms);
-    if (outcome.status === "held") throw refused(outcome, terms);
+    if (outcome.status === "held") throw refused(outcome);
     return new Lock(outcome.lease, this.#settings.maxTtl);
   }
 
@@ -89,7 +92,7 @@ export class LockService {
    */
   async tryAcquire(
     key: string | readonly string[],
-    options?: Omit<LockOptions, "retry" | "waitTimeout">,
+    options?: Omit<AcquireOptions, "retry" | "waitTimeout">,
   ): Promise<Lock | null> {
     const terms = this.#terms(options);
     const once = { ...terms, waitTimeout: 0, retry: { ...terms.retry, maxRetries: 0 } };
@@ -107,7 +110,7 @@ export class LockService {
   async withLock<T>(
     key: string | readonly string[],
     work: (lock: Lock) => T | Promise<T>,
-    options?: LockOptions,
+    options?: AcquireOptions,
   ): Promise<Awaited<T>> {
     checkType("work", work, "function");
     return runUnder(await this.acquire(key, options), work);
@@ -158,7 +161,7 @@ export class LockService {
     return sendTwice(() => database.inspect(name));
   }
 
-  #terms(options: LockOptions | undefined): LeaseTerms {
+  #terms(options: AcquireOptions | undefined): LeaseTerms {
     const settings = this.#settings;
     return options === undefined ? settings.defaults : resolveTerms(options, settings);
   }
@@ -168,25 +171,40 @@ export class LockService {
   }
 
   #openSession(): Session {
-    const { database, runtime, waitUntil, keyPrefix, events } = this.#settings;
-    const emit = (event: LockEvent): void => events.emit(event);
+    const { database, runtime, waitUntil, keyPrefix, emitter } = this.#settings;
+    const emit = (event: LockEvent): void => emitter.emit(event);
     return new Session({ database, runtime, waitUntil, keyPrefix, emit });
   }
 }
 
+/**
+ * A lock service from a Database, from options, or as it is: checked by shape, as it may come from
+ * another copy of the package.
+ */
+export function toLockService(
+  source: LockOperations | LockService | LockServiceOptions,
+): LockService {
+  if (isLockService(source)) return source;
+  return new LockService(isOperations(source) ? { database: source } : source);
+}
+
+function isLockService(value: unknown): value is LockService {
+  return typeof value === "object" && value !== null && "forRequest" in value;
+}
+
+function isOperations(value: object): value is LockOperations {
+  return typeof value === "object" && value !== null && "forceDelete" in value;
+}
+
 /** The error of a call that treats a refusal as one. */
-function refused(
-  { key, lockData, remainingMs, waitedMs }: Busy,
-  terms: LeaseTerms,
-): LockAcquisitionError {
+function refused({ key, lockData, remainingMs, reason, waitedMs }: Busy): LockAcquisitionError {
   const left = remainingMs === null ? "without expiry" : `for another ${remainingMs} ms`;
-  const details = { holder: lockData?.ownerHash ?? null, remainingMs };
-  if (terms.retry.maxRetries === 0 || terms.waitTimeout === 0) {
-    const message = `Lock "${key}" is held by another ${left}.`;
-    return new LockAcquisitionError("held", key, message, details);
-  }
-  const message = `Lock "${key}" was still held by another (${left}) after ${Math.round(waitedMs)} ms of waiting. Raise waitTimeout or retry.maxRetries to wait longer.`;
-  return new LockAcquisitionError("timeout", key, message, details);
+  const message =
+    reason === "held"
+      ? `Lock "${key}" is held by another ${left}.`
+      : `Lock "${key}" was still held by another (${left}) after ${Math.round(waitedMs)} ms of waiting. Raise waitTimeout or retry.maxRetries to wait longer.`;
+  const holder = lockData?.ownerHash ?? null;
+  return new LockAcquisitionError(reason, key, message, { holder, remainingMs });
 }
 
 function toLockInfo({ lockData, remainingMs, alive }: Inspection): LockInfo {

@@ -158,7 +158,8 @@ export class Lock {
     } catch (error) {
       // Sends that failed have been reported one by one.
       if (isLockError(error, "LOCK_RELEASE_UNKNOWN")) return;
-      this.#lease.context.emit({ type: "releaseFailed", keys: this.keys, error });
+      const { context, identity } = this.#lease;
+      context.emit({ type: "releaseFailed", ...identity, error });
     }
   }
 }

@@ -1,7 +1,7 @@
-import { checkType, show } from "./check.ts";
+import { checkOptions as checkOptionNames, checkType, show, type OptionNames } from "./check.ts";
 import { LockConfigurationError, isHeldByAnother, type LockAcquisitionError } from "./errors.ts";
 import { parseKeyTemplate } from "./key-template.ts";
-import { checkDeclaredOptions, type LockOptions } from "./lock-options.ts";
+import { checkDeclaredOptions, type AcquireOptions } from "./lock-options.ts";
 import type { LockService } from "./lock-service.ts";
 
 /** Runs a method under a lock: a LockService, or anything else with its `withLock`. */
@@ -12,7 +12,7 @@ export type OnLockFailed = "throw" | "skip" | ((key: string, error: LockAcquisit
 
 /** Options of {@link lockedBy}; times in ms. */
 export interface LockedByOptions<Self, Args extends unknown[], Failed = OnLockFailed> extends Pick<
-  LockOptions,
+  AcquireOptions,
   "ttl" | "waitTimeout" | "retry" | "autoRenew"
 > {
   /**
@@ -27,6 +27,16 @@ export interface LockedByOptions<Self, Args extends unknown[], Failed = OnLockFa
    */
   readonly onLockFailed?: Failed;
 }
+
+const LOCKED_BY_OPTIONS: OptionNames<WithLockOptions<never, never>> = {
+  key: true,
+  ttl: true,
+  waitTimeout: true,
+  retry: true,
+  autoRenew: true,
+  onLockFailed: true,
+  service: true,
+};
 
 /** Options of {@link WithLock}; times in ms. */
 export interface WithLockOptions<
@@ -135,7 +145,7 @@ function guard<Self, Args extends unknown[], Result>(
   work: (this: Self, ...args: Args) => Result | Promise<Result>,
 ): (this: Self, ...args: Args) => Promise<Awaited<Result> | undefined> {
   const { key, onLockFailed = "throw", ttl, waitTimeout, retry, autoRenew } = options;
-  const lockOptions: LockOptions = {
+  const lockOptions: AcquireOptions = {
     ...(ttl === undefined ? {} : { ttl }),
     ...(waitTimeout === undefined ? {} : { waitTimeout }),
     ...(retry === undefined ? {} : { retry }),
@@ -207,7 +217,7 @@ function isMethod(value: unknown): value is Method {
 
 /** Checks what can be checked before there is a service; the rest is checked at each call. */
 function checkOptions<Options extends LockedByOptions<never, never>>(options: Options): Options {
-  checkType("options", options, "object");
+  checkOptionNames<WithLockOptions<never, never>>("lockedBy", options, LOCKED_BY_OPTIONS);
   const { key, onLockFailed = "throw" } = options;
   if (typeof key !== "function") parseKeyTemplate(key);
   checkDeclaredOptions(options);

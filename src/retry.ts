@@ -1,4 +1,4 @@
-import { checkInteger, checkNumber, checkType } from "./check.ts";
+import { checkInteger, checkNumber, checkOptions, checkType, type OptionNames } from "./check.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** When to try again after a refusal. All times in milliseconds. */
@@ -14,6 +14,14 @@ export interface RetryOptions {
   /** Shortens each delay by a random amount of up to half, so that waiters spread out. @default true */
   readonly jitter?: boolean | undefined;
 }
+
+const RETRY_OPTIONS: OptionNames<RetryOptions> = {
+  maxRetries: true,
+  initialDelay: true,
+  maxDelay: true,
+  multiplier: true,
+  jitter: true,
+};
 
 /** How the pauses between attempts grow, in ms. */
 export interface Backoff {
@@ -57,7 +65,7 @@ export function backoffDelay(
 /** @throws LockConfigurationError naming the option */
 export function resolveRetry(options: RetryOptions | undefined, defaults: RetryPlan): RetryPlan {
   if (options === undefined) return defaults;
-  checkType("retry", options, "object");
+  checkOptions("retry", options, RETRY_OPTIONS);
   const {
     maxRetries = defaults.maxRetries,
     initialDelay = defaults.initialDelay,

@@ -6,11 +6,21 @@ export interface Instant {
   readonly monotonic: number;
 }
 
+export interface SleepOptions {
+  readonly inBackground?: boolean;
+}
+
+/** For renewals: a forgotten lock must not keep a process alive; waiting for one, and releasing it, do. */
+export const IN_BACKGROUND: SleepOptions = { inBackground: true };
+
 /** Everything the library needs of the platform: clock, timers, randomness. */
 export interface Runtime {
   now(): Instant;
-  /** Resolves after `ms`, or at once when `signal` aborts; leaves no timer and no listener. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Resolves after `ms`, or at once when `signal` aborts; leaves no timer and no listener. In the
+   * background, it does not keep a process alive.
+   */
+  sleep(ms: number, signal?: AbortSignal, options?: SleepOptions): Promise<void>;
   /** A number in [0, 1), for jitter only. */
   random(): number;
   /** `digits.digits` with 128 random bits: makes each acquisition unique. */
@@ -26,7 +36,7 @@ export const MAX_MS: number = 2 ** 31 - 1;
 /** The platform's own clock, timers and crypto: works in Node, workerd, browsers, Bun and Deno. */
 export const systemRuntime: Runtime = {
   now: () => ({ wall: Date.now(), monotonic: performance.now() }),
-  sleep: (ms, signal) =>
+  sleep: (ms, signal, { inBackground = false } = {}) =>
     new Promise((resolve) => {
       if (signal?.aborted) {
         resolve();
@@ -38,11 +48,18 @@ export const systemRuntime: Runtime = {
         resolve();
       };
       const timer = setTimeout(wake, Math.min(Math.max(ms, 0), MAX_MS));
+      if (inBackground) unref(timer);
       signal?.addEventListener("abort", wake);
     }),
   random: () => Math.random(),
   randomId: () => crypto.getRandomValues(new BigUint64Array(2)).join("."),
 };
+
+/** Node, Bun and Deno have timers that can be told not to keep the process alive. */
+function unref(timer: unknown): void {
+  const isObject = typeof timer === "object" && timer !== null;
+  if (isObject && "unref" in timer && typeof timer.unref === "function") timer.unref();
+}
 
 /**
  * Milliseconds that have certainly passed, for what must not end too early: by the clock that never

@@ -6,7 +6,7 @@ import {
   noAnswerWithin,
   type LockError,
 } from "../errors.ts";
-import { Events } from "../events.ts";
+import { Emitter, type Events } from "../events.ts";
 import { bounded, systemRuntime, type Runtime } from "../runtime.ts";
 import {
   acquireByPrimitives,
@@ -50,13 +50,15 @@ export interface DatabaseOptions {
  */
 export abstract class Database implements LockOperations, LockPrimitives {
   /** Transient errors: no answer, or "not now". They are thrown to the caller as well. */
-  readonly errors: Events<unknown> = new Events<unknown>();
+  readonly errors: Events<unknown>;
   readonly requestTimeout: number;
   protected readonly runtime: Runtime;
+  readonly #errors: Emitter<unknown> = new Emitter<unknown>();
 
   constructor({ requestTimeout = 2_000, runtime = systemRuntime }: DatabaseOptions = {}) {
     this.requestTimeout = checkInteger("requestTimeout", requestTimeout, 1);
     this.runtime = runtime;
+    this.errors = this.#errors.events;
   }
 
   /**
@@ -130,8 +132,8 @@ export abstract class Database implements LockOperations, LockPrimitives {
   }
 
   /** Reports a transient error to `errors`. */
-  protected report(error: LockError): LockError {
-    if (classifyFailure(error).retriable) this.errors.emit(error);
+  protected report<E>(error: E): E {
+    if (classifyFailure(error).retriable) this.#errors.emit(error);
     return error;
   }
 

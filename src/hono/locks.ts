@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { LockService } from "../lock-service.ts";
-import type { LockServiceOptions } from "../lock-options.ts";
+import type { LockOperations } from "../database/operations.ts";
+import type { LockServiceOptions, RequestContext } from "../lock-options.ts";
+import { toLockService, type LockService } from "../lock-service.ts";
 
 /** What {@link locks} puts into `c.var`. */
 export type LocksVariables = {
@@ -11,27 +12,24 @@ export type LocksVariables = {
 /**
  * Puts a lock service, bound to the request and its `waitUntil`, at `c.var.locks`.
  *
- * @param source the service, or the options of one: called for each request, as `c.env` is only
- *   there then. Whatever it throws goes to the app's error handler.
- * @example app.use(locks((c) => ({ database: new RedisDatabase(redisFromEnv(c.env)) })));
+ * @param source a Database, a service, or the options of one: called for each request, as `c.env` is
+ *   only there then. Whatever it throws goes to the app's error handler.
+ * @example app.use(locks((c) => upstash(c.env)));
  */
 export function locks(
-  source: (c: Context) => LockService | LockServiceOptions,
+  source: (c: Context) => LockOperations | LockService | LockServiceOptions,
 ): MiddlewareHandler<{ Variables: LocksVariables }> {
   return async (c, next) => {
-    const found = source(c);
-    const service = found instanceof LockService ? found : new LockService(found);
-    c.set("locks", service.withContext({ waitUntil: waitUntilOf(c) }));
+    c.set("locks", toLockService(source(c)).forRequest(contextOf(c)));
     await next();
   };
 }
 
-/** The platform's `waitUntil`; undefined where there is none: `c.executionCtx` throws there. */
-function waitUntilOf(c: Context): ((promise: Promise<unknown>) => void) | undefined {
+/** The platform's context; empty where there is none: `c.executionCtx` throws there. */
+function contextOf(c: Context): RequestContext {
   try {
-    const { executionCtx } = c;
-    return (promise) => executionCtx.waitUntil(promise);
+    return c.executionCtx;
   } catch {
-    return undefined;
+    return {};
   }
 }

@@ -1,13 +1,14 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { checkType, show } from "../check.ts";
+import { checkOptions, checkType, show, type OptionNames } from "../check.ts";
 import {
-  LockAcquisitionError,
   LockConfigurationError,
-  LockLostError,
   isHeldByAnother,
+  isLockError,
+  type LockAcquisitionError,
+  type LockLostError,
 } from "../errors.ts";
 import { checkKeys } from "../key.ts";
-import { checkDeclaredOptions, type LockOptions } from "../lock-options.ts";
+import { checkDeclaredOptions, type AcquireOptions } from "../lock-options.ts";
 import { concludeWork, releaseOnError, type Lock } from "../lock.ts";
 import { canHoldResponse, holdResponse } from "./hold-response.ts";
 import type { LocksVariables } from "./locks.ts";
@@ -32,7 +33,7 @@ type GuardEnv<V> = { Variables: LocksVariables & V };
 type Keys = string | readonly string[];
 
 /** Options of the guard. Without `retry` and `waitTimeout` a held lock is refused at once. */
-export interface GuardOptions extends Omit<LockOptions, "signal" | "trace"> {
+export interface GuardOptions extends Omit<AcquireOptions, "signal" | "trace"> {
   /** The key, or several, all or none; null lets the request pass unguarded. */
   readonly key: Keys | ((c: Context) => Keys | null | Promise<Keys | null>);
   readonly trace?: (string | ((c: Context) => string)) | undefined;
@@ -59,6 +60,21 @@ export interface GuardOptions extends Omit<LockOptions, "signal" | "trace"> {
 type AlwaysLocking = GuardOptions & {
   readonly key: Keys | ((c: Context) => Keys | Promise<Keys>);
   readonly onUnavailable?: "refuse" | undefined;
+};
+
+const GUARD_OPTIONS: OptionNames<GuardOptions> = {
+  key: true,
+  ttl: true,
+  waitTimeout: true,
+  retry: true,
+  autoRenew: true,
+  trace: true,
+  status: true,
+  onLocked: true,
+  onLost: true,
+  onUnavailable: true,
+  hold: true,
+  release: true,
 };
 
 const CROSS_ORIGIN = /^(?:access-control-.*|vary)$/;
@@ -111,14 +127,14 @@ async function acquire(
     );
   }
   try {
-    return await service.acquire(key, toLockOptions(c, options));
+    return await service.acquire(key, toAcquireOptions(c, options));
   } catch (error) {
     return answerTo(c, error, options);
   }
 }
 
 /** Without `retry` and `waitTimeout` a held lock is refused at once. */
-function toLockOptions(c: Context, options: GuardOptions): LockOptions {
+function toAcquireOptions(c: Context, options: GuardOptions): AcquireOptions {
   const { ttl, waitTimeout, autoRenew, retry, trace } = options;
   const isPatient = waitTimeout !== undefined || retry !== undefined;
   return {
@@ -138,7 +154,7 @@ async function answerTo(
   { onLocked, status = 409, onUnavailable }: GuardOptions,
 ): Promise<Response | null> {
   if (isHeldByAnother(error)) return onLocked?.(c, error) ?? busyProblem(c, status, error);
-  if (!(error instanceof LockAcquisitionError)) throw error;
+  if (!isLockError(error, "LOCK_ACQUISITION")) throw error;
   return onUnavailable === "continue" && error.reason === "error" ? null : unavailableProblem(c);
 }
 
@@ -166,7 +182,7 @@ async function concludeOrReplace(c: Context, lock: Lock, { onLost }: GuardOption
   try {
     await concludeWork(lock, undefined);
   } catch (error) {
-    if (!(error instanceof LockLostError)) throw error;
+    if (!isLockError(error, "LOCK_LOST")) throw error;
     // Hono copies the headers of the current response into the next. None may survive of a response
     // that no longer counts, but those that let a browser read the new one.
     const { body } = c.res;
@@ -193,7 +209,7 @@ function isLockable(key: Keys): boolean {
 }
 
 function checkGuardOptions(options: GuardOptions): void {
-  checkType("options", options, "object");
+  checkOptions("withLock", options, GUARD_OPTIONS);
   const { key, trace, status, onLocked, onLost, onUnavailable, hold, release, ...lock } = options;
   if (typeof key !== "function") checkKeys(key);
   checkDeclaredOptions(typeof trace === "function" ? lock : { ...lock, trace });

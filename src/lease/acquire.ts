@@ -7,7 +7,12 @@ import type {
   Refusal,
   Suspect,
 } from "../database/operations.ts";
-import { LockConfigurationError, classifyFailure } from "../errors.ts";
+import {
+  LockConfigurationError,
+  classifyFailure,
+  isLockError,
+  type LockAcquisitionReason,
+} from "../errors.ts";
 import { RESEND_PAUSES, backoffDelay } from "../retry.ts";
 import { elapsed, linkSignals, type Instant, type Runtime } from "../runtime.ts";
 import { Attempt, acquisitionFailed, type AttemptLimits, type Win } from "./attempt.ts";
@@ -26,6 +31,8 @@ const WAKE_SPREAD_MS = 50;
 
 /** Another holds the lock, and the call has waited as long as it may. */
 export interface Busy extends Refusal {
+  /** `held`: it was not to wait at all. */
+  readonly reason: "held" | "timeout";
   readonly waitedMs: number;
 }
 
@@ -61,17 +68,37 @@ export class Acquire implements AttemptLimits {
     let lease: Lease | undefined;
     try {
       const outcome = await this.#wait(abort.signal);
-      const waitedMs = elapsed(this.#started, this.#runtime.now());
-      if (outcome.status === "held") return { ...outcome, waitedMs };
+      if (outcome.status === "held") return this.#busy(outcome);
+      const waitedMs = this.#waitedMs();
       const { trace, renewal, deadline } = this.#terms;
       lease = this.#session.hold({ ...outcome, keys: this.#keys, trace, renewal, deadline });
-      const { keys, fence } = lease.grant;
-      this.#session.context.emit({ type: "acquired", keys, fence, waitedMs });
+      const { fence } = lease.grant;
+      this.#session.context.emit({ type: "acquired", ...lease.identity, fence, waitedMs });
       return { status: "acquired", lease };
+    } catch (error) {
+      if (isLockError(error, "LOCK_ACQUISITION")) this.#failed(this.#keys[0], error.reason);
+      throw error;
     } finally {
       abort.abort();
       void pledge?.settleAfter(this.#rollbacks, lease);
     }
+  }
+
+  #busy(refusal: Refusal): Busy {
+    const { retry, waitTimeout } = this.#terms;
+    const reason = retry.maxRetries === 0 || waitTimeout === 0 ? "held" : "timeout";
+    this.#failed(refusal.key, reason);
+    return { ...refusal, reason, waitedMs: this.#waitedMs() };
+  }
+
+  #failed(key: string, reason: LockAcquisitionReason): void {
+    const waitedMs = this.#waitedMs();
+    const { trace } = this.#terms;
+    this.#session.context.emit({ type: "acquireFailed", key, trace, reason, waitedMs });
+  }
+
+  #waitedMs(): number {
+    return elapsed(this.#started, this.#runtime.now());
   }
 
   async #wait(signal: AbortSignal): Promise<Win | Refusal> {
@@ -79,7 +106,8 @@ export class Acquire implements AttemptLimits {
     for (let attempt = 1; ; attempt += 1) {
       const outcome = await this.#ask(signal);
       if (outcome.status === "granted") return outcome;
-      emit({ type: "busy", key: outcome.key, remainingMs: outcome.remainingMs, attempt });
+      const { key, remainingMs } = outcome;
+      emit({ type: "busy", key, trace: this.#terms.trace, remainingMs, attempt });
       const pauseMs = this.#pauseMs(outcome, attempt);
       if (pauseMs === undefined) return outcome;
       await this.#runtime.sleep(pauseMs, signal);

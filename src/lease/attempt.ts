@@ -119,8 +119,9 @@ export class Attempt {
     this.#isOpen = false;
     const { database } = this.#context;
     const request = { claims: this.#claims(), fence: undefined };
+    const token = request.claims[0].lockData.ownerHash;
     await new Release(this.#context, {
-      keys: this.#keys,
+      lock: { keys: this.#keys, token, trace: this.#trace },
       send: () => database.release(request),
       longestMs: this.#longestMs,
       wasLost: false,
@@ -162,7 +163,10 @@ export class Attempt {
         `its ttl of ${times.ttlMs} ms is too short for the round trip to the database`,
       );
     }
-    if (takenOver !== undefined) emit({ type: "takeover", key: takenOver.slice(keyPrefix.length) });
+    if (takenOver !== undefined) {
+      const key = takenOver.slice(keyPrefix.length);
+      emit({ type: "takeover", key, trace: this.#trace });
+    }
     return { status: "granted", claims: withFence(claims, fence), fence, times, since };
   }
 

@@ -1,7 +1,8 @@
 import type { RenewalPlan } from "../auto-renew.ts";
 import type { Claims, LeaseTimes, ReleaseOutcome } from "../database/operations.ts";
 import { LockLostError, classifyFailure } from "../errors.ts";
-import { elapsed, type Instant } from "../runtime.ts";
+import { IN_BACKGROUND, elapsed, type Instant } from "../runtime.ts";
+import type { LockIdentity } from "../lock-events.ts";
 import type { LeaseContext } from "./context.ts";
 import { Release, isOwnRelease, type ReleaseVerdict } from "./release.ts";
 
@@ -51,6 +52,8 @@ export class Lease {
   readonly key: string;
   /** Names this acquisition, in Redis as well. */
   readonly token: string;
+  /** What its events say of it. */
+  readonly identity: LockIdentity;
   /** The longest time ever requested: once it has passed, Redis has forgotten the lease. */
   longestMs: number;
   isRenewing: boolean;
@@ -79,6 +82,7 @@ export class Lease {
     this.grant = grant;
     this.key = keys[0];
     this.token = claims[0].lockData.ownerHash;
+    this.identity = { keys, token: this.token, trace: grant.trace };
     this.longestMs = Math.max(times.ttlMs, times.livenessMs);
     this.isRenewing = renewal.enabled;
     this.sentAt = since;
@@ -131,7 +135,7 @@ export class Lease {
     const error = new LockLostError(this.key, why);
     this.#lost = error;
     this.#loss.abort(error);
-    this.context.emit({ type: "lost", keys: this.grant.keys, error });
+    this.context.emit({ type: "lost", ...this.identity, error });
     this.#keeper.reschedule();
   }
 
@@ -139,7 +143,8 @@ export class Lease {
   async watch(): Promise<void> {
     const { runtime } = this.context;
     while (!this.ended.aborted && this.isHeld()) {
-      await runtime.sleep(Math.max(this.remainingMs(runtime.now()), 1), this.ended);
+      const leftMs = Math.max(this.remainingMs(runtime.now()), 1);
+      await runtime.sleep(leftMs, this.ended, IN_BACKGROUND);
     }
   }
 
@@ -189,14 +194,14 @@ export class Lease {
   }
 
   #startRelease(): Release {
-    const { context, longestMs } = this;
-    const { keys, claims, fence } = this.grant;
+    const { context, identity: lock, longestMs } = this;
+    const { claims, fence } = this.grant;
     const wasLost = this.checkLoss() !== undefined;
     // From here on it is meant to end: nothing is renewed, and an expiry is no loss.
     this.#isReleasing = true;
     this.stopRenewing();
     const send = (): Promise<ReleaseOutcome> => context.database.release({ claims, fence });
-    const release = new Release(context, { keys, send, longestMs, wasLost });
+    const release = new Release(context, { lock, send, longestMs, wasLost });
     void release.ended.then((verdict) => this.#released(verdict));
     return release;
   }
@@ -205,14 +210,14 @@ export class Lease {
     const { runtime, waitUntil, emit } = this.context;
     if (verdict !== undefined) {
       const heldMs = this.heldMs(runtime.now());
-      if (isOwnRelease(verdict)) emit({ type: "released", keys: this.grant.keys, heldMs });
+      if (isOwnRelease(verdict)) emit({ type: "released", ...this.identity, heldMs });
       this.#finish();
       return;
     }
     // Refused permanently: the next call may try again, for as long as the lock can last.
     this.#release = undefined;
     if (waitUntil === undefined) return;
-    void runtime.sleep(this.longestMs, this.ended).then(() => this.#end.abort());
+    void runtime.sleep(this.longestMs, this.ended, IN_BACKGROUND).then(() => this.#end.abort());
   }
 
   /** Ends it without a release: it is no longer relied on, and its lock expires with its TTL. */

@@ -1,5 +1,5 @@
 import { LockConfigurationError } from "../errors.ts";
-import { surelyElapsed, type Runtime } from "../runtime.ts";
+import { IN_BACKGROUND, surelyElapsed, type Runtime } from "../runtime.ts";
 import type { Lease } from "./lease.ts";
 
 /**
@@ -24,7 +24,7 @@ export class Pledge {
     } catch (cause) {
       throw new LockConfigurationError(
         "waitUntil",
-        "threw; pass it bound to its context and call it inside a request, e.g. (p) => ctx.waitUntil(p)",
+        "threw; call it inside a request, and pass the platform's context itself, forRequest(ctx), or bind it: (p) => ctx.waitUntil(p)",
         cause,
       );
     }
@@ -51,7 +51,7 @@ export class Pledge {
       // A release under way ends the lease, even one that was refused permanently once the lock is over.
       const leastMs = lease.isReleaseUnderWay ? lease.longestMs : 1;
       if (leftMs <= 0 && !lease.isReleaseUnderWay) return;
-      await runtime.sleep(Math.max(leftMs, leastMs), lease.ended);
+      await runtime.sleep(Math.max(leftMs, leastMs), lease.ended, IN_BACKGROUND);
     }
   }
 }

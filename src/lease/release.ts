@@ -1,6 +1,7 @@
 import { MIN_GRACE_MS, type ReleaseOutcome } from "../database/operations.ts";
 import { LockReleaseUnknownError, classifyFailure } from "../errors.ts";
-import { Events } from "../events.ts";
+import { Emitter } from "../events.ts";
+import type { LockIdentity } from "../lock-events.ts";
 import { RESEND_PAUSES, backoffDelay } from "../retry.ts";
 import { elapsed, surelyElapsed, type Instant } from "../runtime.ts";
 import type { LeaseContext } from "./context.ts";
@@ -13,8 +14,7 @@ export type ReleaseVerdict = ReleaseOutcome | { readonly status: "expired" };
 
 /** What is released, and how. */
 export interface ReleaseOptions {
-  /** The user's names of the keys. */
-  readonly keys: readonly [string, ...string[]];
+  readonly lock: LockIdentity;
   /** Sends the release once; repeating it is harmless. */
   readonly send: () => Promise<ReleaseOutcome>;
   /** The longest TTL ever requested: once it has passed, nothing of the lock is left. */
@@ -36,7 +36,7 @@ export class Release {
   /** How it ended; undefined when Redis refused permanently. Never rejects. */
   readonly ended: Promise<ReleaseVerdict | undefined>;
   /** Emits for every send that was refused, or had no conclusive answer. */
-  readonly #failures: Events<unknown> = new Events<unknown>();
+  readonly #failures: Emitter<unknown> = new Emitter<unknown>();
   readonly #context: LeaseContext;
   readonly #options: ReleaseOptions;
 
@@ -56,14 +56,15 @@ export class Release {
     let lastError: unknown;
     let stop = (): void => {};
     const gaveUp = new Promise<undefined>((resolve) => {
-      stop = this.#failures.subscribe((error) => {
+      stop = this.#failures.events.subscribe((error) => {
         lastError = error;
         sends += 1;
         if (sends === maxSends) resolve(undefined);
       });
     });
     const verdict = await Promise.race([this.ended, gaveUp]).finally(stop);
-    if (verdict === undefined) throw new LockReleaseUnknownError(this.#options.keys[0], lastError);
+    if (verdict === undefined)
+      throw new LockReleaseUnknownError(this.#options.lock.keys[0], lastError);
     return verdict;
   }
 
@@ -105,7 +106,7 @@ export class Release {
   }
 
   #failed(error: unknown): void {
-    this.#context.emit({ type: "releaseFailed", keys: this.#options.keys, error });
+    this.#context.emit({ type: "releaseFailed", ...this.#options.lock, error });
     this.#failures.emit(error);
   }
 }

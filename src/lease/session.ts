@@ -2,7 +2,7 @@ import { MIN_RENEWAL_GAP_MS } from "../auto-renew.ts";
 import { MIN_TTL_MS } from "../check.ts";
 import type { LeaseTimes, RenewRequest } from "../database/operations.ts";
 import { RESEND_PAUSES, backoffDelay } from "../retry.ts";
-import { bounded, elapsed, type Instant } from "../runtime.ts";
+import { IN_BACKGROUND, bounded, elapsed, type Instant } from "../runtime.ts";
 import type { LeaseContext } from "./context.ts";
 import { Lease, type LeaseGrant, type LeaseKeeper, type Renewal } from "./lease.ts";
 import { Pledge } from "./pledge.ts";
@@ -68,7 +68,7 @@ export class Session implements LeaseKeeper {
       }
       this.#pause = new AbortController();
       const { signal } = this.#pause;
-      await runtime.sleep(this.#untilNextTick(renewing), signal);
+      await runtime.sleep(this.#untilNextTick(renewing), signal, IN_BACKGROUND);
       if (!signal.aborted) await this.#tick(signal);
     }
   }
@@ -101,8 +101,7 @@ export class Session implements LeaseKeeper {
     };
     const renewal = this.renew(renewals, now).catch((error: unknown) => {
       countFailure();
-      const keys = renewals.flatMap(([lease]) => lease.grant.keys);
-      emit({ type: "renewalFailed", keys, error });
+      for (const [{ identity }] of renewals) emit({ type: "renewalFailed", ...identity, error });
       this.reschedule();
     });
     // The next renewal overtakes one that hangs; its answer still counts, from when it was sent.
@@ -120,7 +119,7 @@ export class Session implements LeaseKeeper {
         lease.isRenewing = false;
       } else if (lease.heldMs(now) >= lease.grant.renewal.maxHoldMs) {
         lease.isRenewing = false;
-        this.context.emit({ type: "maxHold", keys: lease.grant.keys });
+        this.context.emit({ type: "maxHold", ...lease.identity });
       } else {
         renewals.push([lease, times]);
       }
@@ -139,7 +138,7 @@ export class Session implements LeaseKeeper {
     const outcomes = await database.renew(requests.flat());
     let next = 0;
     for (const [lease, times] of renewals) {
-      const { keys, claims } = lease.grant;
+      const { claims } = lease.grant;
       const own = outcomes.slice(next, (next += claims.length));
       // A lease that is ending or has ended is not renewed, whatever Redis says.
       if (!lease.isHeld()) continue;
@@ -151,7 +150,7 @@ export class Session implements LeaseKeeper {
       lease.confirm(times, since, now);
       if (times.ttlMs === 0 && times.livenessMs === 0) continue;
       lease.failures = 0;
-      emit({ type: "renewed", keys, expiresAt: lease.expiresAt(now) });
+      emit({ type: "renewed", ...lease.identity, expiresAt: lease.expiresAt(now) });
     }
   }
 }

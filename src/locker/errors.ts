@@ -1,9 +1,11 @@
 import type { LockData } from "../database/lock-record.ts";
-import { LockError } from "../errors.ts";
+import type { Claim } from "../database/operations.ts";
+import { LockError, type LockLostError } from "../errors.ts";
 import type { LockEvent } from "../lock-events.ts";
 
 /** `Locker.mutex` could not acquire the mutex in time. */
 export class MutexError extends LockError {
+  override readonly name: string = "MutexError";
   readonly code = "LOCK_MUTEX";
   /** The record of the holder. Not enumerable: for use in code, and to be kept out of logs. */
   declare readonly lockData: LockData;
@@ -12,6 +14,25 @@ export class MutexError extends LockError {
     super(`Mutex "${lockKey}" was held by another for too long.`, lockKey);
     Object.defineProperty(this, "lockData", { value: lockData });
   }
+}
+
+/** The loss of a job's lock, with the fields of distributed-locker's own error. */
+export type JobLostError = LockLostError & {
+  readonly key: string;
+  /** Names the lost lock. Not enumerable, as `lockData`: to be kept out of logs. */
+  readonly ownerHash: string;
+  /** The record of the lost lock, as it was acquired. */
+  readonly lockData: LockData;
+};
+
+/** Adds what distributed-locker's error says to that of a lease. */
+export function toJobLostError(lost: LockLostError, { key, lockData }: Claim): JobLostError {
+  const { ownerHash } = lockData;
+  return Object.defineProperties(lost, {
+    key: { value: key },
+    ownerHash: { value: ownerHash },
+    lockData: { value: lockData },
+  }) as JobLostError;
 }
 
 /** What went wrong in the background of a Locker. */

@@ -3,8 +3,12 @@ import { elapsed, systemRuntime, type Runtime } from "../runtime.ts";
 /** How often a delay wakes up, in ms: draining must not have to wait for its end. */
 const DELAY_QUANTUM_MS = 1_000;
 
-// Process-wide, as in distributed-locker: a process that is about to end drains all of its jobs.
-let drainingReason: string | null = null;
+/** Process-wide, as in distributed-locker, whichever copies of the package there are. */
+const DRAINING = Symbol.for("leasehold.draining");
+
+interface DrainingState {
+  [DRAINING]?: string | null;
+}
 
 /**
  * What a long job calls often while it works: it keeps the lock extended, and throws when the job
@@ -29,7 +33,7 @@ export class Heartbeater {
 
   /** From now on every heartbeat in this process throws DrainingSignal; null ends that. */
   static setDraining(reason: string | null): void {
-    drainingReason = reason;
+    (globalThis as DrainingState)[DRAINING] = reason;
   }
 
   /** A heartbeater that also calls `callback`, at most once every `ms`; a burst of calls counts once. */
@@ -53,7 +57,8 @@ export class Heartbeater {
    * @throws LockLostError when the lock of this heartbeater is lost
    */
   async heartbeat(): Promise<void> {
-    if (drainingReason !== null) throw new DrainingSignal(this.#name, drainingReason);
+    const reason = (globalThis as DrainingState)[DRAINING] ?? null;
+    if (reason !== null) throw new DrainingSignal(this.#name, reason);
     await this.#beat();
   }
 

@@ -3,6 +3,7 @@ import type { Database } from "../database/database.ts";
 import type { UpdateOutcome } from "../database/primitives.ts";
 import { classifyFailure } from "../errors.ts";
 import type { Lease } from "../lease/lease.ts";
+import { toJobLostError } from "./errors.ts";
 import { Heartbeater } from "./heartbeater.ts";
 import type { LockerSettings } from "./options.ts";
 import type { Extend } from "./outcomes.ts";
@@ -15,7 +16,7 @@ export function createHeartbeater(
 ): Heartbeater {
   const assertNotLost = (): void => {
     const lost = lease.checkLoss();
-    if (lost !== undefined) throw lost;
+    if (lost !== undefined) throw toJobLostError(lost, lease.grant.claims[0]);
   };
   const ask = async (ttlMs: number, livenessMs: number): Promise<void> => {
     assertNotLost();

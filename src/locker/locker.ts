@@ -1,8 +1,8 @@
 import { Database, isDatabase } from "../database/database.ts";
 import type { LockData } from "../database/lock-record.ts";
 import { LockStatus } from "../database/lock-status.ts";
-import { LockConfigurationError } from "../errors.ts";
-import { Events } from "../events.ts";
+import { LockConfigurationError, classifyFailure, isLockError } from "../errors.ts";
+import { Emitter, type Events } from "../events.ts";
 import { checkKey } from "../key.ts";
 import { Acquire } from "../lease/acquire.ts";
 import { CALLER_SENDS, type Lease } from "../lease/lease.ts";
@@ -11,7 +11,7 @@ import { Session } from "../lease/session.ts";
 import type { LockEvent } from "../lock-events.ts";
 import { Lock, runUnder } from "../lock.ts";
 import { MAX_MS, elapsed } from "../runtime.ts";
-import { MutexError, toLockerError, type LockerError } from "./errors.ts";
+import { MutexError, toJobLostError, toLockerError, type LockerError } from "./errors.ts";
 import type { Heartbeater } from "./heartbeater.ts";
 import { createExtend, createHeartbeater } from "./job-lock.ts";
 import {
@@ -50,7 +50,8 @@ type Refused = LockerAcquireOutcome & { readonly status: LockStatus.SOMEONE_ELSE
  */
 export class Locker {
   /** What went wrong in the background: failed reports and releases, and lost locks. */
-  readonly errors: Events<LockerError> = new Events<LockerError>();
+  readonly errors: Events<LockerError>;
+  readonly #errors: Emitter<LockerError> = new Emitter<LockerError>();
   readonly #settings: LockerSettings;
   /** What this instance holds, by owner hash. */
   readonly #held: Map<string, Lease> = new Map();
@@ -62,6 +63,7 @@ export class Locker {
   /** @throws LockConfigurationError naming the option */
   constructor(options: LockerOptions) {
     this.#settings = resolveLockerOptions(options);
+    this.errors = this.#errors.events;
     const { database } = this.#settings;
     if (isDatabase(database)) this.#database = database;
   }
@@ -102,7 +104,7 @@ export class Locker {
     const outcome = await this.#acquire(key, trace);
     if (outcome.status !== "acquired") return outcome;
     const { lease } = outcome;
-    const onError = (error: unknown): void => this.errors.emit({ type: "locker", error });
+    const onError = (error: unknown): void => this.#errors.emit({ type: "locker", error });
     const heartbeater = createHeartbeater(lease, this.#settings, onError);
     const work = async (): Promise<T> => {
       try {
@@ -111,8 +113,13 @@ export class Locker {
         this.#held.delete(lease.token);
       }
     };
-    const result = await runUnder(new Lock(lease, MAX_MS), work);
-    return { status: LockStatus.SUCCESS, result };
+    try {
+      const result = await runUnder(new Lock(lease, MAX_MS), work);
+      return { status: LockStatus.SUCCESS, result };
+    } catch (error) {
+      const isLoss = isLockError(error, "LOCK_LOST") && error.lockKey === key;
+      throw isLoss ? toJobLostError(error, lease.grant.claims[0]) : error;
+    }
   }
 
   /**
@@ -153,14 +160,14 @@ export class Locker {
 
   /** The record of a lock whose holder is alive. May be out of date at once. */
   async readLockData(key: string): Promise<LockData | "maybe_unlocked"> {
-    const database = await this.#load();
-    const seen = await database.inspect(checkKey(key));
+    const name = checkKey(key);
+    const seen = await this.#read((database) => database.inspect(name));
     return seen?.alive ? (seen.lockData ?? UNREADABLE) : "maybe_unlocked";
   }
 
   /** Whether the very holder with this owner hash is at work. Informational: may be out of date at once. */
   async readOwnerHashStatus(ownerHash: string): Promise<OwnerHashOutcome> {
-    return readOwnerHashStatus(await this.#load(), ownerHash);
+    return this.#read((database) => readOwnerHashStatus(database, ownerHash));
   }
 
   /** Ends this instance: what it still holds is no longer reported alive, and soon free to take. */
@@ -198,7 +205,7 @@ export class Locker {
     const session = this.#openSession(database);
     const pledge = session.pledge();
     const release = new Release(session.context, {
-      keys: [key],
+      lock: { keys: [key], token: lockData.ownerHash, trace: lockData.trace },
       send: createOwnerRelease(database, key, lockData.ownerHash),
       longestMs: this.#settings.lockTtlMs,
       wasLost: false,
@@ -207,11 +214,22 @@ export class Locker {
     return toReleaseOutcome(await release.verdictWithin(CALLER_SENDS));
   }
 
+  /** Reports a transient error of a read to `errors` as well. */
+  async #read<T>(read: (database: Database) => Promise<T>): Promise<T> {
+    const database = await this.#load();
+    try {
+      return await read(database);
+    } catch (error) {
+      if (classifyFailure(error).retriable) this.#errors.emit({ type: "locker", error });
+      throw error;
+    }
+  }
+
   #openSession(database: Database): Session {
     const { runtime, waitUntil } = this.#settings;
     const emit = (event: LockEvent): void => {
       const error = toLockerError(event);
-      if (error !== undefined) this.errors.emit(error);
+      if (error !== undefined) this.#errors.emit(error);
     };
     return new Session({ database, runtime, waitUntil, keyPrefix: "", emit });
   }

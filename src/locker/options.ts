@@ -1,5 +1,5 @@
 import { MIN_RENEWAL_GAP_MS } from "../auto-renew.ts";
-import { checkInteger, checkType, show } from "../check.ts";
+import { checkInteger, checkOptions, checkType, show, type OptionNames } from "../check.ts";
 import type { DatabaseModule } from "../database/database-module.ts";
 import { isDatabase, type Database } from "../database/database.ts";
 import { LockConfigurationError } from "../errors.ts";
@@ -28,6 +28,17 @@ export interface LockerOptions {
   readonly runtime?: Runtime | undefined;
 }
 
+const LOCKER_OPTIONS: OptionNames<LockerOptions> = {
+  database: true,
+  waitUntil: true,
+  reportWriteMs: true,
+  reportTtlMs: true,
+  lockRecheckMs: true,
+  lockExtendMs: true,
+  lockTtlMs: true,
+  runtime: true,
+};
+
 /** The options of a Locker, checked and complete. */
 export interface LockerSettings {
   readonly database: Database | DatabaseModule;
@@ -42,7 +53,7 @@ export interface LockerSettings {
 
 /** @throws LockConfigurationError naming the option */
 export function resolveLockerOptions(options: LockerOptions): LockerSettings {
-  checkType("options", options, "object");
+  checkOptions("Locker", options, LOCKER_OPTIONS);
   const { database, waitUntil, reportWriteMs = 2_000, reportTtlMs = 10_000 } = options;
   const { lockRecheckMs = 5_000, lockTtlMs = 300_000 } = options;
   checkSource(database);

@@ -3,7 +3,7 @@ import { checkSignal, checkType } from "../check.ts";
 import { LockAcquisitionError, LockLostError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { LockEvent } from "../lock-events.ts";
-import type { LockOptions } from "../lock-options.ts";
+import type { AcquireOptions } from "../lock-options.ts";
 import type { LockInfo, LockService } from "../lock-service.ts";
 import type { Lock } from "../lock.ts";
 import { linkSignals } from "../runtime.ts";
@@ -25,7 +25,7 @@ export class ApplicationLocks implements ILockService, OnApplicationShutdown {
     return this.#service.events;
   }
 
-  async acquire(key: Keys, options: LockOptions = {}): Promise<Lock> {
+  async acquire(key: Keys, options: AcquireOptions = {}): Promise<Lock> {
     return this.#untilEnd(options, async (bound) =>
       this.#keep(await this.#service.acquire(key, bound)),
     );
@@ -33,7 +33,7 @@ export class ApplicationLocks implements ILockService, OnApplicationShutdown {
 
   async tryAcquire(
     key: Keys,
-    options: Omit<LockOptions, "retry" | "waitTimeout"> = {},
+    options: Omit<AcquireOptions, "retry" | "waitTimeout"> = {},
   ): Promise<Lock | null> {
     return this.#untilEnd(options, async (bound) => {
       const lock = await this.#service.tryAcquire(key, bound);
@@ -44,7 +44,7 @@ export class ApplicationLocks implements ILockService, OnApplicationShutdown {
   async withLock<T>(
     key: Keys,
     work: (lock: Lock) => T | Promise<T>,
-    options: LockOptions = {},
+    options: AcquireOptions = {},
   ): Promise<Awaited<T>> {
     const enter = async (lock: Lock): Promise<Awaited<T>> => {
       const result = await work(await this.#keep(lock));
@@ -79,7 +79,10 @@ export class ApplicationLocks implements ILockService, OnApplicationShutdown {
   }
 
   /** Lets the end of the application cancel waiting, as the caller's own signal does. */
-  async #untilEnd<R>(options: LockOptions, run: (bound: LockOptions) => Promise<R>): Promise<R> {
+  async #untilEnd<R>(
+    options: AcquireOptions,
+    run: (bound: AcquireOptions) => Promise<R>,
+  ): Promise<R> {
     checkType("options", options, "object");
     if (options.signal !== undefined) checkSignal("signal", options.signal);
     const link = linkSignals([options.signal, this.#end.signal]);

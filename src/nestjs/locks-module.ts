@@ -5,7 +5,7 @@ import {
   type ModuleMetadata,
 } from "@nestjs/common";
 import type { LockServiceOptions } from "../lock-options.ts";
-import { LockService } from "../lock-service.ts";
+import { LockService, toLockService } from "../lock-service.ts";
 import { ApplicationLocks } from "./application-locks.ts";
 import { LOCK_SERVICE } from "./injection.ts";
 
@@ -30,19 +30,18 @@ export interface LocksModuleAsyncOptions extends Pick<ModuleMetadata, "imports">
  * released then.
  *
  * @example
- * const locks = LocksModule.forRoot({ database: new RedisDatabase(redisFromEnv()), isGlobal: true });
+ * const locks = LocksModule.forRoot({ database: upstash(), isGlobal: true });
  */
 // A class, as Nest's modules are.
 // oxlint-disable-next-line typescript/no-extraneous-class
 export class LocksModule {
   /** @throws LockConfigurationError naming the option and its value */
   static forRoot(source: LocksModuleOptions | LockService): DynamicModule {
-    const service = serviceOf(source);
     // A factory, as each application that imports this module is closed on its own.
-    return moduleOf({
-      useFactory: () => service,
-      isGlobal: source instanceof LockService ? false : (source.isGlobal ?? false),
-    });
+    if ("forRequest" in source) return moduleOf({ useFactory: () => source });
+    const { isGlobal = false, ...options } = source;
+    const service = new LockService(options);
+    return moduleOf({ useFactory: () => service, isGlobal });
   }
 
   /** The same, with options from other providers. */
@@ -60,7 +59,7 @@ function moduleOf(options: LocksModuleAsyncOptions): DynamicModule {
     provide: LOCK_SERVICE,
     inject,
     useFactory: async (...dependencies: readonly unknown[]) =>
-      new ApplicationLocks(serviceOf(await useFactory(...dependencies))),
+      new ApplicationLocks(toLockService(await useFactory(...dependencies))),
   };
   return {
     module: LocksModule,
@@ -69,8 +68,4 @@ function moduleOf(options: LocksModuleAsyncOptions): DynamicModule {
     providers: [provider],
     exports: [LOCK_SERVICE],
   };
-}
-
-function serviceOf(source: LockService | LockServiceOptions): LockService {
-  return source instanceof LockService ? source : new LockService(source);
 }

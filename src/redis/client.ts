@@ -1,7 +1,9 @@
 /**
- * The part of a Redis client that is used: `eval` of `@upstash/redis` (every entry point and
+ * The part of a Redis client that is used: that of `@upstash/redis` (every entry point and
  * configuration) and of `@vercel/kv`. Structural, because their classes are nominally different.
  */
 export interface RedisClient {
   eval(script: string, keys: string[], args: string[]): Promise<unknown>;
+  /** Runs a script by its SHA-1; where it is missing, scripts are sent whole each time. */
+  evalsha?(sha1: string, keys: string[], args: string[]): Promise<unknown>;
 }

@@ -1,5 +1,6 @@
 import { show } from "../check.ts";
-import { DatabaseError } from "../errors.ts";
+import { DatabaseError, isLockError, type LockError } from "../errors.ts";
+import type { Names } from "./command.ts";
 
 /** Transient refusals, made before anything is run: the same command may succeed soon. */
 const PASSING = /^(?:LOADING|READONLY|BUSY)\b/;
@@ -10,7 +11,7 @@ const PASSING = /^(?:LOADING|READONLY|BUSY)\b/;
  * https://upstash.com/docs/redis/troubleshooting/max_requests_limit
  */
 const REFUSED =
-  /^(?:WRONGPASS|NOAUTH|NOPERM|WRONGTYPE|OOM|Unauthorized)\b|^ERR (?:max |Error running script|Error compiling script|user_script|Unexpected flag in script shebang|Protocol error: unauthenticated)|\bscript: [0-9a-f]{40}\b/;
+  /^(?:WRONGPASS|NOAUTH|NOPERM|NOSCRIPT|CROSSSLOT|WRONGTYPE|OOM|Unauthorized)\b|^ERR (?:max |Error running script|Error compiling script|user_script|Unexpected flag in script shebang|Protocol error: unauthenticated)|\bscript: [0-9a-f]{40}\b/;
 
 /** What `@upstash/redis` wraps around the message of the server. */
 const WRAPPING = /^(?:Command failed: |Command \d+ \[ \w+ \] failed: )/;
@@ -27,16 +28,26 @@ const CREDENTIALS = /Bearer [^"]*|\/\/[^/@\s]*@/g;
  * not applied; everything else is unknown (R9). The client quotes the whole command in its messages,
  * keys and owner hashes included: none of that is kept.
  */
-export function toDatabaseError(operation: string, thrown: unknown): DatabaseError {
+export function toDatabaseError(
+  operation: string,
+  thrown: unknown,
+  { fence }: Pick<Names, "fence">,
+): LockError {
+  if (isLockError(thrown)) return thrown;
   const message = serverWords(thrown);
   const retriable = PASSING.test(message);
   const applied = retriable || REFUSED.test(message) ? "no" : "unknown";
   return new DatabaseError(
     applied === "no"
-      ? `Redis refused to ${operation}: ${message}`
+      ? `Redis refused to ${operation}: ${message}${adviceFor(message, fence)}`
       : `Redis gave no answer to "${operation}": ${message}`,
     { applied, retriable: retriable || applied === "unknown", cause: withoutCommand(thrown) },
   );
+}
+
+/** Redis does not know the script of an EVALSHA, and has run nothing. */
+export function isUnknownScript(thrown: unknown): boolean {
+  return serverWords(thrown).startsWith("NOSCRIPT ");
 }
 
 /** A reply that our scripts never return, such as `null` or the page of a proxy. */
@@ -45,6 +56,18 @@ export function unreadableReply(operation: string): DatabaseError {
     applied: "unknown",
     retriable: true,
   });
+}
+
+/** What to do about a refusal that no retry changes. */
+function adviceFor(message: string, fenceKey: string): string {
+  if (message.startsWith("CROSSSLOT")) {
+    return '. On Redis Cluster all keys of a database need one slot: choose a prefix with a hash tag, such as "{leasehold}:"';
+  }
+  // The only key that a script changes without having looked at what it holds.
+  const isForeign = /^WRONGTYPE|not an integer/.test(message);
+  return isForeign
+    ? `. The key ${show(fenceKey)} holds something else than our counter: remove it, or choose another prefix`
+    : "";
 }
 
 function serverWords(thrown: unknown): string {

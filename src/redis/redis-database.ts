@@ -1,4 +1,4 @@
-import { checkInteger, checkType, show } from "../check.ts";
+import { checkInteger, checkOptions, checkType, show, type OptionNames } from "../check.ts";
 import { Database, type DatabaseOptions } from "../database/database.ts";
 import {
   canOutliveHolder,
@@ -25,7 +25,7 @@ import { LockConfigurationError, classifyFailure, noAnswerWithin } from "../erro
 import { bounded } from "../runtime.ts";
 import type { RedisClient } from "./client.ts";
 import type { Command, Names, Reply } from "./command.ts";
-import { toDatabaseError, unreadableReply } from "./failure.ts";
+import { isUnknownScript, toDatabaseError, unreadableReply } from "./failure.ts";
 import { acquireCommand } from "./lua/acquire.ts";
 import { forceDeleteCommand } from "./lua/force-delete.ts";
 import { inspectCommand } from "./lua/inspect.ts";
@@ -39,7 +39,10 @@ import { tryUpdateCommand } from "./lua/try-update.ts";
 
 /** Options of {@link RedisDatabase}; times in ms. */
 export interface RedisDatabaseOptions extends DatabaseOptions {
-  /** Prepended to every key, e.g. `"shop:"`; on Redis Cluster a hash tag, `"{shop}"`. @default "" */
+  /**
+   * Prepended to every key, e.g. `"shop:"`; on Redis Cluster a hash tag, `"{shop}"`. With `""`, locks are
+   * shared with distributed-locker. @default "leasehold:"
+   */
   readonly prefix?: string | undefined;
   /**
    * Asks Upstash to lock only the script's keys, not the whole database, while it runs. Stock Redis
@@ -47,15 +50,23 @@ export interface RedisDatabaseOptions extends DatabaseOptions {
    */
   readonly keyLocking?: boolean | undefined;
   /** How late a request may be delivered and still do no harm: 10,000 or more. @default 30_000 */
-  readonly graceMs?: number | undefined;
+  readonly gracePeriod?: number | undefined;
 }
+
+const REDIS_DATABASE_OPTIONS: OptionNames<RedisDatabaseOptions> = {
+  prefix: true,
+  keyLocking: true,
+  gracePeriod: true,
+  requestTimeout: true,
+  runtime: true,
+};
 
 /**
  * Locks in Redis, over any client with an `eval`: `@upstash/redis`, `@vercel/kv`. Every operation
  * is one EVAL.
  *
  * @throws LockConfigurationError naming the option
- * @example const database = new RedisDatabase(Redis.fromEnv(), { prefix: "shop:" });
+ * @example const database = new RedisDatabase(Redis.fromEnv(), { prefix: "shop:" }); // @upstash/redis;
  */
 export class RedisDatabase extends Database {
   readonly #redis: RedisClient;
@@ -67,7 +78,8 @@ export class RedisDatabase extends Database {
 
   constructor(redis: RedisClient, options: RedisDatabaseOptions = {}) {
     super(options);
-    const { prefix = "", keyLocking = false, graceMs = 30_000 } = options;
+    checkOptions("RedisDatabase", options, REDIS_DATABASE_OPTIONS);
+    const { prefix = "leasehold:", keyLocking = false, gracePeriod = 30_000 } = options;
     if (typeof redis?.eval !== "function") {
       throw new LockConfigurationError(
         "redis",
@@ -84,7 +96,7 @@ export class RedisDatabase extends Database {
       tombstone: `${prefix}gone:`,
     };
     this.#shebang = keyLocking ? "#!lua flags=allow-key-locking\n" : "";
-    this.#graceMs = checkInteger("graceMs", graceMs, MIN_GRACE_MS);
+    this.#graceMs = checkInteger("gracePeriod", gracePeriod, MIN_GRACE_MS);
   }
 
   override get capabilities(): Capabilities {
@@ -188,20 +200,51 @@ export class RedisDatabase extends Database {
 
   /** The only place a command leaves from: bounded in time (R8), its reply decoded. */
   async #run<T>({ operation, script, keys, args, decode }: Command<T>): Promise<T> {
-    // A client that throws is treated as one that rejects.
-    const sent = Promise.resolve().then(() => this.#redis.eval(this.#shebang + script, keys, args));
-    const outcome = await bounded(this.runtime, sent, this.requestTimeout);
-    if (outcome.ended === "failed") throw this.report(toDatabaseError(operation, outcome.error));
+    const wait = { isOver: false };
+    const reply = this.#evaluate(this.#shebang + script, keys, args, wait);
+    const outcome = await bounded(this.runtime, reply, this.requestTimeout);
+    wait.isOver = true;
+    if (outcome.ended === "failed") {
+      throw this.report(toDatabaseError(operation, outcome.error, this.#names));
+    }
     if (outcome.ended !== "done") throw this.report(noAnswerWithin(this.requestTimeout, operation));
-    const reply = decodeReply(outcome.value);
-    const decoded = reply === undefined ? undefined : decode(reply);
+    const decoded = decodeReply(outcome.value, decode);
     if (decoded === undefined) throw this.report(unreadableReply(operation));
     return decoded;
   }
+
+  /** By its hash and, if Redis does not know it, whole: then nothing was run, and it is not too late. */
+  async #evaluate(
+    script: string,
+    keys: string[],
+    args: string[],
+    wait: { readonly isOver: boolean },
+  ): Promise<unknown> {
+    const redis = this.#redis;
+    if (redis.evalsha === undefined) return redis.eval(script, keys, args);
+    const sha1 = SHA1S.get(script) ?? (await sha1Of(script));
+    if (wait.isOver) return undefined;
+    try {
+      return await redis.evalsha(sha1, keys, args);
+    } catch (error) {
+      if (wait.isOver || !isUnknownScript(error)) throw error;
+      return redis.eval(script, keys, args);
+    }
+  }
 }
 
-function decodeReply(reply: unknown): Reply | undefined {
+/** By script. Plain data: on Workers, a promise of one request must not be awaited in another. */
+const SHA1S = new Map<string, string>();
+async function sha1Of(script: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(script));
+  const hex = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0"));
+  const sha1 = hex.join("");
+  SHA1S.set(script, sha1);
+  return sha1;
+}
+
+function decodeReply<T>(reply: unknown, decode: (reply: Reply) => T | undefined): T | undefined {
   if (!Array.isArray(reply)) return undefined;
   const [status, ...rest] = reply as readonly unknown[];
-  return typeof status === "string" ? { status, rest } : undefined;
+  return typeof status === "string" ? decode({ status, rest }) : undefined;
 }

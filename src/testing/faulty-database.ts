@@ -13,7 +13,6 @@ import type {
 } from "../database/operations.ts";
 import type { CreateOutcome, DeleteOutcome, UpdateOutcome } from "../database/primitives.ts";
 import { classifyFailure } from "../errors.ts";
-import type { Events } from "../events.ts";
 import { systemRuntime, type Runtime } from "../runtime.ts";
 import {
   ActiveFault,
@@ -41,7 +40,6 @@ export interface FaultyDatabaseOptions {
  * lost.hits; // 1
  */
 export class FaultyDatabase extends Database {
-  override readonly errors: Events<unknown>;
   readonly #database: Database;
   readonly #random: () => number;
   readonly #faults = new Set<ActiveFault>();
@@ -53,7 +51,7 @@ export class FaultyDatabase extends Database {
     { runtime = systemRuntime, seed = 1 }: FaultyDatabaseOptions = {},
   ) {
     super({ requestTimeout: database.requestTimeout, runtime });
-    this.errors = database.errors;
+    database.errors.subscribe((error) => this.report(error));
     this.#database = database;
     this.#random = seededRandom(checkInteger("seed", seed, 0, 2 ** 32 - 1));
   }

@@ -31,7 +31,7 @@ export interface MemoryDatabaseOptions extends DatabaseOptions {
   /** Shared by several databases, they stand for as many processes. @default one of its own */
   readonly store?: MemoryStore | undefined;
   /** How late a request may be delivered and still do no harm. @default 30_000 */
-  readonly graceMs?: number | undefined;
+  readonly gracePeriod?: number | undefined;
 }
 
 /**
@@ -48,11 +48,11 @@ export class MemoryDatabase extends Database {
   /** The highest of all replies: a counter that was lost starts above it (R6). */
   #highestFence = 0;
 
-  constructor({ store, graceMs = 30_000, ...options }: MemoryDatabaseOptions = {}) {
+  constructor({ store, gracePeriod = 30_000, ...options }: MemoryDatabaseOptions = {}) {
     const runtime = options.runtime ?? store?.runtime ?? systemRuntime;
     super({ ...options, runtime });
     this.store = store ?? new MemoryStore(runtime);
-    this.#graceMs = checkInteger("graceMs", graceMs, 1);
+    this.#graceMs = checkInteger("gracePeriod", gracePeriod, 1);
   }
 
   override get capabilities(): Capabilities {

@@ -1,1 +1,1 @@
-export { redisFromEnv, type RedisEnv, type RedisFromEnvOptions } from "./redis-from-env.ts";
+export { upstash } from "./upstash.ts";

@@ -3,7 +3,7 @@ import { LockStatus } from "../../database/lock-status.ts";
 import type { AcquireOutcome, AcquireRequest } from "../../database/operations.ts";
 import type { Command, Names, Reply } from "../command.ts";
 import { decodeRemaining } from "../reply.ts";
-import { RECORDS } from "./records.ts";
+import { luaWithRecords } from "./records.ts";
 
 /**
  * Takes all claims or none. Refused or granted, it is remembered: the same request delivered again,
@@ -15,8 +15,7 @@ import { RECORDS } from "./records.ts";
  * each suspect.
  * Returns { status, fence, claim number, record, remaining ms }.
  */
-const ACQUIRE = `-- leasehold:acquire
-${RECORDS}
+const ACQUIRE = /* @__PURE__ */ luaWithRecords(`-- leasehold:acquire
 local fenceKey, procKey = KEYS[1], KEYS[2]
 local claims, ttlMs, livenessMs = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local graceMs, firstFence, processData = tonumber(ARGV[4]), ARGV[5], ARGV[6]
@@ -88,7 +87,7 @@ redis.call("SET", procKey, processData, "PX", procMs)
 remember("granted")
 for i = 1, #taken do redis.pcall("SET", suspects[taken[i]].gone, "taken", "PX", graceMs) end
 return { "SUCCESS", fence, taken[1] or 0, "", 0 }
-`;
+`);
 
 /** What an acquire needs beside the request. */
 export interface AcquireSettings {

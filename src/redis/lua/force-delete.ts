@@ -1,6 +1,6 @@
 import { LockStatus } from "../../database/lock-status.ts";
 import type { Command, Names, Reply } from "../command.ts";
-import { RECORDS } from "./records.ts";
+import { luaWithRecords } from "./records.ts";
 
 /**
  * Deletes the lock of one owner, whoever asks; or what was seen there and is no lock record.
@@ -9,8 +9,7 @@ import { RECORDS } from "./records.ts";
  * ARGV: gracePeriod, owner hash ("" for none), digest of what was seen.
  * Returns { status }.
  */
-const FORCE_DELETE = `-- leasehold:force-delete
-${RECORDS}
+const FORCE_DELETE = /* @__PURE__ */ luaWithRecords(`-- leasehold:force-delete
 local lockKey, goneKey = KEYS[1], KEYS[2]
 local graceMs, ownerHash, digest = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local raw, record = read(lockKey)
@@ -22,7 +21,7 @@ if not isIt then return { "NO_KEY" } end
 redis.call("DEL", lockKey)
 if goneKey then redis.pcall("SET", goneKey, "forced", "PX", graceMs) end
 return { "SUCCESS" }
-`;
+`);
 
 /** Who or what is to be deleted: a lock by its owner, or garbage by its digest. */
 export type ForceTarget = { readonly ownerHash: string } | { readonly digest: string };

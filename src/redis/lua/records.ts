@@ -6,7 +6,7 @@
  * does not roll a script back. A record is never re-encoded here: cjson rounds. Each stands in a file
  * with what encodes its arguments and decodes its reply, so that both sides change together.
  */
-export const RECORDS: string = `
+const RECORDS = `
 -- Returns what is stored ("" when nothing) and, if it is a lock record, that record. Anything else
 -- at our key is held by someone unreadable: never free, never an error.
 local function read(key)
@@ -38,3 +38,16 @@ local function lengthen(key, ms)
   if left >= 0 and left < ms then redis.call("PEXPIRE", key, ms) end
 end
 `;
+
+/** A script that reads records, as it is sent: see {@link lua}. */
+export function luaWithRecords(text: string): string {
+  const [name = "", ...body] = text.split("\n");
+  return lua([name, RECORDS, ...body].join("\n"));
+}
+
+/** A script as it is sent: without comments, but for the first line, which names it in the SLOWLOG. */
+export function lua(text: string): string {
+  const [name, ...body] = text.split("\n");
+  const code = body.filter((line) => !/^\s*(?:--.*)?$/.test(line));
+  return [name, ...code].join("\n");
+}

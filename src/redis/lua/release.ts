@@ -2,7 +2,7 @@ import { decodeInteger, decodeLockData, processHashOf } from "../../database/loc
 import { LockStatus } from "../../database/lock-status.ts";
 import type { ReleaseOutcome, ReleaseRequest } from "../../database/operations.ts";
 import type { Command, Names, Reply } from "../command.ts";
-import { RECORDS } from "./records.ts";
+import { luaWithRecords } from "./records.ts";
 
 /**
  * Gives claims back. The tombstone says why the owner hash ended, and stays whatever was found:
@@ -13,8 +13,7 @@ import { RECORDS } from "./records.ts";
  * ARGV: gracePeriod, fence ("" for any), then owner hash of each claim.
  * Returns { status, record, 1 if one of them was taken over or forced }.
  */
-const RELEASE = `-- leasehold:release
-${RECORDS}
+const RELEASE = /* @__PURE__ */ luaWithRecords(`-- leasehold:release
 local procKey, graceMs, fence = KEYS[1], tonumber(ARGV[1]), ARGV[2]
 local status, holder, isTaken = "SUCCESS", "", 0
 for i = 1, (#KEYS - 1) / 2 do
@@ -39,7 +38,7 @@ for i = 1, (#KEYS - 1) / 2 do
 end
 redis.call("DEL", procKey)
 return { status, holder, isTaken }
-`;
+`);
 
 export function releaseCommand(
   names: Names,

@@ -1,7 +1,7 @@
 import { LockStatus } from "../../database/lock-status.ts";
 import type { RenewOutcome, RenewRequest } from "../../database/operations.ts";
 import type { Command, Names, Reply } from "../command.ts";
-import { RECORDS } from "./records.ts";
+import { luaWithRecords } from "./records.ts";
 
 /**
  * Keeps claims alive: expiry first, so that a full database (OOM) cannot end a lease; then the
@@ -11,8 +11,7 @@ import { RECORDS } from "./records.ts";
  * ARGV: process data, then owner hash, fence, ttlMs, livenessMs and record of each claim.
  * Returns { "SUCCESS", { status of each claim } }.
  */
-const RENEW = `-- leasehold:renew
-${RECORDS}
+const RENEW = /* @__PURE__ */ luaWithRecords(`-- leasehold:renew
 local processData, statuses = ARGV[1], {}
 for i = 1, #KEYS / 2 do
   local lockKey, procKey, a = KEYS[2 * i - 1], KEYS[2 * i], 5 * i - 3
@@ -31,7 +30,7 @@ for i = 1, #KEYS / 2 do
   end
 end
 return { "SUCCESS", statuses }
-`;
+`);
 
 export function renewCommand(
   names: Names,

@@ -1,11 +1,12 @@
 import type { Command } from "../command.ts";
+import { lua } from "./records.ts";
 
 /** Reports a process alive. KEYS: proc. ARGV: process data, ttlMs. Returns { status }. */
-const SAVE_PROCESS = `-- leasehold:save-process
+const SAVE_PROCESS = /* @__PURE__ */ lua(`-- leasehold:save-process
 local procKey, processData, ttlMs = KEYS[1], ARGV[1], tonumber(ARGV[2])
 redis.call("SET", procKey, processData, "PX", math.max(redis.call("PTTL", procKey), ttlMs))
 return { "SUCCESS" }
-`;
+`);
 
 export function saveProcessCommand(
   processKey: string,

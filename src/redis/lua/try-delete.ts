@@ -2,15 +2,14 @@ import { decodeLockData } from "../../database/lock-record.ts";
 import { LockStatus } from "../../database/lock-status.ts";
 import type { DeleteOutcome } from "../../database/primitives.ts";
 import type { Command, Names, Reply } from "../command.ts";
-import { RECORDS } from "./records.ts";
+import { luaWithRecords } from "./records.ts";
 
 /**
  * Deletes a record of one owner.
  *
  * KEYS: lock. ARGV: owner hash. Returns { status, record }.
  */
-const TRY_DELETE = `-- leasehold:try-delete
-${RECORDS}
+const TRY_DELETE = /* @__PURE__ */ luaWithRecords(`-- leasehold:try-delete
 local lockKey, ownerHash = KEYS[1], ARGV[1]
 local raw, stored = read(lockKey)
 if raw == "" then return { "NO_KEY", "" } end
@@ -19,7 +18,7 @@ if not stored or stored.ownerHash ~= ownerHash then
 end
 redis.call("DEL", lockKey)
 return { "SUCCESS", "" }
-`;
+`);
 
 export function tryDeleteCommand(
   names: Names,

@@ -2,15 +2,14 @@ import type { LockData } from "../../database/lock-record.ts";
 import type { UpdateOutcome } from "../../database/primitives.ts";
 import type { Command, Names } from "../command.ts";
 import { decodeWrite } from "../reply.ts";
-import { RECORDS } from "./records.ts";
+import { luaWithRecords } from "./records.ts";
 
 /**
  * Rewrites a record of one owner.
  *
  * KEYS: lock. ARGV: owner hash, record, ttlMs. Returns { status, record }.
  */
-const TRY_UPDATE = `-- leasehold:try-update
-${RECORDS}
+const TRY_UPDATE = /* @__PURE__ */ luaWithRecords(`-- leasehold:try-update
 local lockKey, ownerHash, record, ttlMs = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local raw, stored = read(lockKey)
 if raw == "" then return { "NO_KEY", "" } end
@@ -19,7 +18,7 @@ if not stored or stored.ownerHash ~= ownerHash then
 end
 redis.call("SET", lockKey, record, "PX", remaining(lockKey, ttlMs))
 return { "SUCCESS", record }
-`;
+`);
 
 export function tryUpdateCommand(
   names: Names,

@@ -1,0 +1,59 @@
+import type { RedisClient } from "../redis/client.ts";
+import type { Credentials } from "./credentials.ts";
+
+/**
+ * Carries commands to Upstash's REST API, or to one that is compatible: one POST each, sent once, so
+ * that the lock decides about retries. https://upstash.com/docs/redis/features/restapi
+ */
+export class RestClient implements RedisClient {
+  readonly #find: () => Credentials;
+  readonly #timeoutMs: number;
+  #credentials: Credentials | undefined;
+
+  /** @param find called at the first command: at build time there may be no variables yet */
+  constructor(find: () => Credentials, timeoutMs: number) {
+    this.#find = find;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  eval(script: string, keys: string[], args: string[]): Promise<unknown> {
+    return this.#send(["EVAL", script, String(keys.length), ...keys, ...args]);
+  }
+
+  evalsha(sha1: string, keys: string[], args: string[]): Promise<unknown> {
+    return this.#send(["EVALSHA", sha1, String(keys.length), ...keys, ...args]);
+  }
+
+  /** @throws Error with the words of Redis, or of what came instead of an answer */
+  async #send(command: readonly string[]): Promise<unknown> {
+    this.#credentials ??= this.#find();
+    const { url, token } = this.#credentials;
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify(command),
+      ...UNCACHED,
+      // Frees the connection: whoever waits for the answer has given up by then.
+      signal: AbortSignal.timeout(this.#timeoutMs),
+    });
+    const answer = parse(await response.text());
+    if (typeof answer.error === "string") throw new Error(answer.error);
+    if (!response.ok || !("result" in answer)) {
+      throw new Error(`HTTP ${response.status} without an answer of Redis`);
+    }
+    return answer.result;
+  }
+}
+
+/** For Next, which caches what it fetches. Workers refuse the option, but for recent compatibility dates. */
+const UNCACHED: RequestInit = "cache" in Request.prototype ? { cache: "no-store" } : {};
+
+/** `{ result }` or `{ error }`; empty for anything else, such as the page of a proxy. */
+function parse(text: string): { readonly result?: unknown; readonly error?: unknown } {
+  try {
+    const answer: unknown = JSON.parse(text);
+    return typeof answer === "object" && answer !== null ? answer : {};
+  } catch {
+    return {};
+  }
+}
