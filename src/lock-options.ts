@@ -14,7 +14,7 @@ import {
   show,
   type OptionNames,
 } from "./check.ts";
-import type { LockOperations } from "./database/operations.ts";
+import { checkOperations, type LockOperations } from "./database/operations.ts";
 import { LockConfigurationError } from "./errors.ts";
 import { Emitter } from "./events.ts";
 import { checkKeyPrefix, checkTrace } from "./key.ts";
@@ -71,7 +71,7 @@ export interface AcquireOptions {
   readonly waitTimeout?: number | undefined;
   readonly retry?: RetryOptions | undefined;
   readonly autoRenew?: boolean | AutoRenewOptions | undefined;
-  /** Who or what holds the lock; informational: up to 256 bytes, without `@`. */
+  /** Who or what holds the lock, for humans to read: up to 256 bytes, without `@`. */
   readonly trace?: string | undefined;
   /** Cancels waiting for the lock; never a release. */
   readonly signal?: AbortSignal | undefined;
@@ -117,7 +117,6 @@ export class ServiceSettings {
   readonly isBound: boolean;
   /** What a call without options requests. */
   readonly defaults: LeaseTerms;
-  readonly #options: LockServiceOptions;
 
   /** @throws LockConfigurationError naming the option */
   constructor(options: LockServiceOptions, emitter?: Emitter<LockEvent>) {
@@ -129,7 +128,6 @@ export class ServiceSettings {
     checkTtl("maxTtl", maxTtl, MAX_MS);
     // A lower maxTtl lowers the default with it; only a contradiction in one call is an error.
     const ttl = options.defaultTtl === undefined ? Math.min(defaultTtl, maxTtl) : defaultTtl;
-    this.#options = options;
     this.database = database;
     this.runtime = runtime;
     this.keyPrefix = checkKeyPrefix(keyPrefix);
@@ -162,19 +160,11 @@ export class ServiceSettings {
           : (promise: Promise<unknown>): void => context.waitUntil?.(promise),
       deadline,
       signal,
-      onEvent: undefined,
     };
-    return new ServiceSettings({ ...this.#options, ...bound }, this.emitter);
+    const { database, runtime, keyPrefix, defaultTtl, maxTtl, retry, autoRenew } = this;
+    const options = { database, runtime, keyPrefix, defaultTtl, maxTtl, retry, autoRenew };
+    return new ServiceSettings({ ...options, ...bound }, this.emitter);
   }
-}
-
-function checkOperations(database: unknown): void {
-  const isObject = typeof database === "object" && database !== null;
-  if (isObject && "acquire" in database && typeof database.acquire === "function") return;
-  throw new LockConfigurationError(
-    "database",
-    `must be a Database, such as new RedisDatabase(…), but is ${show(database)}`,
-  );
 }
 
 function checkContext({ waitUntil, deadline, signal }: LockServiceOptions): void {

@@ -46,7 +46,7 @@ export async function acquireByPrimitives(
   return { status: "held", key, lockData: created.lockData, remainingMs: null };
 }
 
-/** The holder that kept a lock from being created, if it is suspected and its process is dead. */
+/** The holder that kept a lock from being created, if it is suspected and its process is gone. */
 async function deadHolder(
   primitives: Primitives,
   { status, lockData: holder }: CreateOutcome,
@@ -111,28 +111,33 @@ export async function forceDeleteByPrimitives(
   return (await deleteByOwner(primitives, key, ownerHash)).status === "released";
 }
 
-/** `tryDelete` in the vocabulary of the engine; here too, a missing answer is an error. */
+/** `tryDelete` in the vocabulary of the engine: a missing answer becomes an error, as with every other operation. */
 async function deleteByOwner(
   primitives: Primitives,
   key: string,
   ownerHash: string,
 ): Promise<ReleaseOutcome> {
   const deleted = await primitives.tryDelete(key, ownerHash);
-  if ("retriableError" in deleted) {
-    throw new DatabaseError("The database gave no answer to a deletion", {
-      applied: "unknown",
-      retriable: true,
-      cause: deleted.retriableError,
-    });
-  }
+  if ("retriableError" in deleted) throw noConclusiveAnswer(deleted.retriableError);
+  if (deleted.status === LockStatus.SUCCESS) return { status: "released", lockData: null };
+  const isTaken = deleted.isTaken ? { isTaken: deleted.isTaken } : {};
   switch (deleted.status) {
-    case LockStatus.SUCCESS:
-      return { status: "released", lockData: null };
     case LockStatus.NO_KEY:
-      return { status: "missing", lockData: null };
+      return { status: "missing", lockData: null, ...isTaken };
     case LockStatus.SOMEONE_ELSE_HOLDS_LOCK:
-      return { status: "held", lockData: deleted.lockData };
+      return { status: "held", lockData: deleted.lockData, ...isTaken };
+    default:
+      // Not by type, but a backend is other people's code.
+      throw noConclusiveAnswer(undefined);
   }
+}
+
+function noConclusiveAnswer(cause: unknown): DatabaseError {
+  return new DatabaseError("The database gave no conclusive answer to a deletion", {
+    applied: "unknown",
+    retriable: true,
+    cause,
+  });
 }
 
 function onlyClaim([claim, ...others]: readonly Claim[]): Claim {

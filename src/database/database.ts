@@ -94,30 +94,30 @@ export abstract class Database implements LockOperations, LockPrimitives {
   }
 
   async acquire(request: AcquireRequest): Promise<AcquireOutcome> {
-    return this.send("acquire", acquireByPrimitives(this, request));
+    return this.awaitAnswer("acquire", acquireByPrimitives(this, request));
   }
 
   async renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
-    return this.send("renew", renewByPrimitives(this, requests));
+    return this.awaitAnswer("renew", renewByPrimitives(this, requests));
   }
 
   async release(request: ReleaseRequest): Promise<ReleaseOutcome> {
-    return this.send("release", releaseByPrimitives(this, request));
+    return this.awaitAnswer("release", releaseByPrimitives(this, request));
   }
 
   async inspect(key: string): Promise<Inspection | null> {
-    return this.send("inspect", inspectByPrimitives(this, key));
+    return this.awaitAnswer("inspect", inspectByPrimitives(this, key));
   }
 
   async forceDelete(key: string, ownerHash: string | null): Promise<boolean> {
-    return this.send("force-delete", forceDeleteByPrimitives(this, key, ownerHash));
+    return this.awaitAnswer("force-delete", forceDeleteByPrimitives(this, key, ownerHash));
   }
 
   /**
    * Waits for an answer of the backend for at most `requestTimeout` (R8), and turns whatever it throws
    * into a DatabaseError.
    */
-  protected async send<T>(
+  protected async awaitAnswer<T>(
     operation: string,
     answer: Promise<T>,
     toError: (operation: string, thrown: unknown) => LockError = unknownFailure,

@@ -1,13 +1,13 @@
 import { LockConfigurationError } from "../errors.ts";
 import type { Instant } from "../runtime.ts";
 
-/** What is stored for each lock, as in distributed-locker. Times are ISO strings, informational. */
+/** What is stored for each lock, as in distributed-locker. Times are ISO strings, for humans to read. */
 export interface LockData {
   /** Names the holder, in the whole world: `key@processHash.seq#trace`. */
   readonly ownerHash: string;
   /** Whose liveness keeps the lock: the holder is dead once this process's record has expired. */
   readonly processHash: string;
-  /** Free text of the holder, informational. */
+  /** Free text of the holder, for humans to read. */
   readonly trace?: string;
   readonly acquiredAt: string;
   readonly extendedAt: string;

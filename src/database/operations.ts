@@ -1,3 +1,5 @@
+import { show } from "../check.ts";
+import { LockConfigurationError } from "../errors.ts";
 import type { LockData } from "./lock-record.ts";
 
 /** Backends with tombstones keep them for at least this long, in ms. */
@@ -125,4 +127,14 @@ export interface Inspection {
   readonly remainingMs: number | null;
   /** False when a new acquisition would take over from this holder. */
   readonly alive: boolean;
+}
+
+/** @throws LockConfigurationError unless it has the operations, whichever class it is of */
+export function checkOperations(database: unknown): void {
+  const isObject = typeof database === "object" && database !== null;
+  if (isObject && "acquire" in database && typeof database.acquire === "function") return;
+  throw new LockConfigurationError(
+    "database",
+    `must be a Database, such as upstash(env) or new RedisDatabase(…), but is ${show(database)}`,
+  );
 }

@@ -8,9 +8,15 @@ export type UpdateOutcome =
   CreateOutcome | { readonly status: LockStatus.NO_KEY; readonly lockData: null };
 export type DeleteOutcome =
   | { readonly status: LockStatus.SUCCESS; readonly lockData: null }
-  | { readonly status: LockStatus.NO_KEY; readonly lockData: null }
-  | SomeoneElseHolds
+  | ({ readonly status: LockStatus.NO_KEY; readonly lockData: null } & MaybeTaken)
+  | (SomeoneElseHolds & MaybeTaken)
   | { readonly retriableError: unknown };
+
+/** Told by a backend that knows why a lock is no longer its owner's. */
+interface MaybeTaken {
+  /** It was certainly taken over or forced. */
+  readonly isTaken?: true;
+}
 
 interface SomeoneElseHolds {
   readonly status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK;

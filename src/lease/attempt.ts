@@ -7,7 +7,13 @@ import type {
   Suspect,
 } from "../database/operations.ts";
 import { createLockData, formatOwnerHash } from "../database/lock-record.ts";
-import { LockAcquisitionError, classifyFailure, isLockError, noAnswerWithin } from "../errors.ts";
+import {
+  LockAcquisitionError,
+  classifyFailure,
+  isLockError,
+  noAnswerWithin,
+  type LockError,
+} from "../errors.ts";
 import { bounded, elapsed, type Bounded, type Instant } from "../runtime.ts";
 import type { LeaseContext } from "./context.ts";
 import { reliableMs } from "./lease.ts";
@@ -81,13 +87,28 @@ export class Attempt {
       const answer = this.#context.database.acquire({ claims, ...times, suspects });
       this.#longestMs = Math.max(this.#longestMs, times.ttlMs, times.livenessMs);
       const sent = await bounded(this.#context.runtime, answer, limits.budgetLeft(), signal);
-      if (sent.ended !== "done") {
-        await this.#pause(sent, since, limits, signal);
-      } else if (sent.value.status !== "granted") {
-        return sent.value;
-      } else {
-        return this.#win(sent.value, claims, times, since);
-      }
+      if (sent.ended === "done") return this.#conclude(sent.value, claims, times, since);
+      await this.#pause(sent, since, limits, signal);
+    }
+  }
+
+  #conclude(
+    outcome: AcquireOutcome,
+    claims: Claims,
+    times: LeaseTimes,
+    since: Instant,
+  ): Win | Exclude<AcquireOutcome, Grant> {
+    switch (outcome.status) {
+      case "granted":
+        return this.#win(outcome, claims, times, since);
+      case "held":
+      case "gone":
+      case "lost":
+        return outcome;
+      default:
+        // Not by type, but a backend is other people's code: what it did is unknown.
+        this.#isOpen = true;
+        throw this.#failed("the database gave no conclusive answer");
     }
   }
 
@@ -125,7 +146,7 @@ export class Attempt {
       send: () => database.release(request),
       longestMs: this.#longestMs,
       wasLost: false,
-    }).ended;
+    }).verdict;
   }
 
   /**
@@ -176,7 +197,7 @@ export class Attempt {
     return new LockAcquisitionError("aborted", key, message, { cause: reason });
   }
 
-  #failed(why: string, cause?: unknown): unknown {
+  #failed(why: string, cause?: unknown): LockError {
     return isLockError(cause, "LOCK_CONFIGURATION")
       ? cause
       : acquisitionFailed(this.#keys[0], why, cause);

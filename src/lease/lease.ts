@@ -73,7 +73,7 @@ export class Lease {
   #lockProof: Proof;
   #livenessProof: Proof;
   #lost: LockLostError | undefined;
-  #isReleasing = false;
+  #endIsWanted = false;
   #release: Release | undefined;
 
   constructor(keeper: LeaseKeeper, grant: LeaseGrant) {
@@ -126,11 +126,11 @@ export class Lease {
 
   /** Whether it can be relied on, and is not being released. By flag and clock, without I/O. */
   isHeld(): boolean {
-    return this.checkLoss() === undefined && !this.#isReleasing;
+    return this.checkLoss() === undefined && !this.#endIsWanted;
   }
 
   lose(why: string): void {
-    if (this.#isReleasing || this.#lost !== undefined) return;
+    if (this.#endIsWanted || this.#lost !== undefined) return;
     this.isRenewing = false;
     const error = new LockLostError(this.key, why);
     this.#lost = error;
@@ -198,11 +198,11 @@ export class Lease {
     const { claims, fence } = this.grant;
     const wasLost = this.checkLoss() !== undefined;
     // From here on it is meant to end: nothing is renewed, and an expiry is no loss.
-    this.#isReleasing = true;
+    this.#endIsWanted = true;
     this.stopRenewing();
     const send = (): Promise<ReleaseOutcome> => context.database.release({ claims, fence });
     const release = new Release(context, { lock, send, longestMs, wasLost });
-    void release.ended.then((verdict) => this.#released(verdict));
+    void release.verdict.then((verdict) => this.#released(verdict));
     return release;
   }
 
@@ -222,6 +222,7 @@ export class Lease {
 
   /** Ends it without a release: it is no longer relied on, and its lock expires with its TTL. */
   abandon(why: string): void {
+    if (this.#endIsWanted) return; // A release under way goes on.
     this.lose(why);
     this.stopRenewing();
     this.#finish();

@@ -34,7 +34,7 @@ export function isOwnRelease({ status }: ReleaseVerdict): boolean {
  */
 export class Release {
   /** How it ended; undefined when Redis refused permanently. Never rejects. */
-  readonly ended: Promise<ReleaseVerdict | undefined>;
+  readonly verdict: Promise<ReleaseVerdict | undefined>;
   /** Emits for every send that was refused, or had no conclusive answer. */
   readonly #failures: Emitter<unknown> = new Emitter<unknown>();
   readonly #context: LeaseContext;
@@ -43,7 +43,7 @@ export class Release {
   constructor(context: LeaseContext, options: ReleaseOptions) {
     this.#context = context;
     this.#options = options;
-    this.ended = this.#run();
+    this.verdict = this.#run();
   }
 
   /**
@@ -62,7 +62,7 @@ export class Release {
         if (sends === maxSends) resolve(undefined);
       });
     });
-    const verdict = await Promise.race([this.ended, gaveUp]).finally(stop);
+    const verdict = await Promise.race([this.verdict, gaveUp]).finally(stop);
     if (verdict === undefined)
       throw new LockReleaseUnknownError(this.#options.lock.keys[0], lastError);
     return verdict;
@@ -78,7 +78,7 @@ export class Release {
     for (let sends = 1; ; sends += 1) {
       const since = runtime.now();
       try {
-        return this.#verdict(await send(), unansweredSince);
+        return this.#judge(await send(), unansweredSince);
       } catch (error) {
         this.#failed(error);
         const { applied, retriable } = classifyFailure(error);
@@ -92,7 +92,7 @@ export class Release {
   }
 
   /** A lock that is gone may have been removed by an unanswered send whose tombstone has expired. */
-  #verdict(outcome: ReleaseOutcome, unansweredSince: Instant | undefined): ReleaseVerdict {
+  #judge(outcome: ReleaseOutcome, unansweredSince: Instant | undefined): ReleaseVerdict {
     if (outcome.status === "released" || outcome.isTaken) return outcome;
     if (unansweredSince === undefined) return outcome;
     const { database, runtime } = this.#context;

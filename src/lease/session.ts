@@ -8,8 +8,8 @@ import { Lease, type LeaseGrant, type LeaseKeeper, type Renewal } from "./lease.
 import { Pledge } from "./pledge.ts";
 
 /**
- * The leases of one request, as etcd's sessions are of one client: it renews them, all in one command,
- * for as long as there is one to renew and the platform lets the request live.
+ * The leases of one request (compare etcd's sessions), renewed all in one command for as long as there
+ * is one to renew and the platform lets the request live.
  */
 export class Session implements LeaseKeeper {
   readonly context: LeaseContext;
@@ -139,10 +139,11 @@ export class Session implements LeaseKeeper {
     let next = 0;
     for (const [lease, times] of renewals) {
       const { claims } = lease.grant;
-      const own = outcomes.slice(next, (next += claims.length));
+      const own = outcomes.slice(next, next + claims.length);
+      next += claims.length;
       // A lease that is ending or has ended is not renewed, whatever Redis says.
       if (!lease.isHeld()) continue;
-      if (own.length < claims.length || own.includes("lost")) {
+      if (own.length < claims.length || own.some((outcome) => outcome !== "renewed")) {
         lease.lose("Redis no longer has it under this token and fence");
         continue;
       }

@@ -1,4 +1,4 @@
-import { Database, isDatabase } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { LockData } from "../database/lock-record.ts";
 import { LockStatus } from "../database/lock-status.ts";
 import { LockConfigurationError, classifyFailure, isLockError } from "../errors.ts";
@@ -11,6 +11,7 @@ import { Session } from "../lease/session.ts";
 import type { LockEvent } from "../lock-events.ts";
 import { Lock, runUnder } from "../lock.ts";
 import { MAX_MS, elapsed } from "../runtime.ts";
+import { DatabaseSource } from "./database-source.ts";
 import { MutexError, toJobLostError, toLockerError, type LockerError } from "./errors.ts";
 import type { Heartbeater } from "./heartbeater.ts";
 import { createExtend, createHeartbeater } from "./job-lock.ts";
@@ -55,17 +56,14 @@ export class Locker {
   readonly #settings: LockerSettings;
   /** What this instance holds, by owner hash. */
   readonly #held: Map<string, Lease> = new Map();
-  /** Undefined until its module is loaded. */
-  #database: Database | undefined;
-  #loading: Promise<Database> | undefined;
+  readonly #source: DatabaseSource;
   #isTerminated = false;
 
   /** @throws LockConfigurationError naming the option */
   constructor(options: LockerOptions) {
     this.#settings = resolveLockerOptions(options);
     this.errors = this.#errors.events;
-    const { database } = this.#settings;
-    if (isDatabase(database)) this.#database = database;
+    this.#source = new DatabaseSource(this.#settings.database);
   }
 
   /**
@@ -106,19 +104,15 @@ export class Locker {
     const { lease } = outcome;
     const onError = (error: unknown): void => this.#errors.emit({ type: "locker", error });
     const heartbeater = createHeartbeater(lease, this.#settings, onError);
-    const work = async (): Promise<T> => {
-      try {
-        return await func(heartbeater, lease.token);
-      } finally {
-        this.#held.delete(lease.token);
-      }
-    };
     try {
+      const work = (): Promise<T> => func(heartbeater, lease.token);
       const result = await runUnder(new Lock(lease, MAX_MS), work);
       return { status: LockStatus.SUCCESS, result };
     } catch (error) {
       const isLoss = isLockError(error, "LOCK_LOST") && error.lockKey === key;
       throw isLoss ? toJobLostError(error, lease.grant.claims[0]) : error;
+    } finally {
+      this.#held.delete(lease.token);
     }
   }
 
@@ -158,14 +152,14 @@ export class Locker {
     return toReleaseOutcome(verdict);
   }
 
-  /** The record of a lock whose holder is alive. May be out of date at once. */
+  /** The record of a lock whose holder is alive. A snapshot: it may change a moment later. */
   async readLockData(key: string): Promise<LockData | "maybe_unlocked"> {
     const name = checkKey(key);
     const seen = await this.#read((database) => database.inspect(name));
     return seen?.alive ? (seen.lockData ?? UNREADABLE) : "maybe_unlocked";
   }
 
-  /** Whether the very holder with this owner hash is at work. Informational: may be out of date at once. */
+  /** Whether the very holder with this owner hash is at work. A snapshot: it may change a moment later. */
   async readOwnerHashStatus(ownerHash: string): Promise<OwnerHashOutcome> {
     return this.#read((database) => readOwnerHashStatus(database, ownerHash));
   }
@@ -182,7 +176,7 @@ export class Locker {
     checkKey(key);
     this.#assertUsable();
     // No await if there is nothing to wait for: waitUntil must be called in the same turn of the request.
-    const database = this.#database ?? (await this.#load());
+    const database = this.#source.current ?? (await this.#load());
     const outcome = await new Acquire(this.#openSession(database), [key], terms).run();
     if (outcome.status === "held") {
       const lockData = outcome.lockData ?? UNREADABLE;
@@ -201,7 +195,7 @@ export class Locker {
   /** Releases what another instance acquired: by its owner hash, leaving its process alone. */
   async #releaseOf(key: string, lockData: LockData): Promise<LockerReleaseOutcome> {
     this.#assertUsable();
-    const database = this.#database ?? (await this.#load());
+    const database = this.#source.current ?? (await this.#load());
     const session = this.#openSession(database);
     const pledge = session.pledge();
     const release = new Release(session.context, {
@@ -210,7 +204,7 @@ export class Locker {
       longestMs: this.#settings.lockTtlMs,
       wasLost: false,
     });
-    void pledge?.settleAfter([release.ended]);
+    void pledge?.settleAfter([release.verdict]);
     return toReleaseOutcome(await release.verdictWithin(CALLER_SENDS));
   }
 
@@ -242,17 +236,8 @@ export class Locker {
 
   async #load(): Promise<Database> {
     this.#assertUsable();
-    const { database } = this.#settings;
-    if (this.#database !== undefined) return this.#database;
-    this.#loading ??= isDatabase(database) ? Promise.resolve(database) : Database.load(database);
-    try {
-      this.#database = await this.#loading;
-      this.#assertUsable();
-      return this.#database;
-    } catch (error) {
-      // The next use retries.
-      this.#loading = undefined;
-      throw error;
-    }
+    const database = await this.#source.load();
+    this.#assertUsable();
+    return database;
   }
 }

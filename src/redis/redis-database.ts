@@ -118,7 +118,7 @@ export class RedisDatabase extends Database {
   }
 
   override async renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
-    const processData = JSON.stringify(this.createProcessData());
+    const processData = JSON.stringify(createProcessData(this.runtime.now()));
     return this.#run(renewCommand(this.#names, requests, processData));
   }
 
@@ -130,15 +130,15 @@ export class RedisDatabase extends Database {
     const seen = await this.#run(inspectCommand(this.#names, key));
     if (seen === null) return null;
     const { lockData, remainingMs } = seen;
-    const unsuspected = { lockData, remainingMs, alive: true };
-    if (lockData === null || !canOutliveHolder(lockData, remainingMs)) return unsuspected;
+    const isSuspect = lockData !== null && canOutliveHolder(lockData, remainingMs);
+    if (!isSuspect) return { lockData, remainingMs, alive: true };
     // Only such a record can belong to a dead process, and is worth a second look.
     const { processHash } = lockData;
     const again = await this.#run(inspectCommand(this.#names, key, { processHash }));
     if (again === null) return null;
-    const isSame = again.lockData?.processHash === processHash;
-    const { lockData: record, remainingMs: left, alive } = again;
-    return { lockData: record, remainingMs: left, alive: !isSame || alive };
+    const { digest: _, ...found } = again;
+    const isSame = found.lockData?.processHash === processHash;
+    return { ...found, alive: !isSame || found.alive };
   }
 
   override async forceDelete(key: string, ownerHash: string | null): Promise<boolean> {

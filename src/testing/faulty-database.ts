@@ -164,6 +164,6 @@ export class FaultyDatabase extends Database {
     this.#underWay.add(arrival);
     const forget = (): void => void this.#underWay.delete(arrival);
     arrival.then(forget, forget);
-    return this.send(operation, arrival);
+    return this.awaitAnswer(operation, arrival);
   }
 }

@@ -9,9 +9,9 @@ import {
 import type { AcquireOutcome, AcquireRequest, Refusal, Suspect } from "../operations.ts";
 import {
   FENCE,
-  bury,
+  rememberAll,
   find,
-  leaveTombstone,
+  remember,
   lockName,
   processName,
   saveProcess,
@@ -29,6 +29,8 @@ interface Findings {
   readonly refusal: Refusal | undefined;
   /** What is remembered of the claims' owner hashes. */
   readonly tombstones: ReadonlySet<string>;
+  /** Whether one of them has ended: only a grant or a refusal may be repeated. */
+  readonly isEnded: boolean;
 }
 
 /** Grants all claims or none, and remembers which. */
@@ -38,9 +40,9 @@ export function acquireByRules(
   settings: RuleSettings,
 ): AcquireOutcome {
   const findings = look(store, request);
-  const { own, refusal, tombstones } = findings;
+  const { own, refusal, tombstones, isEnded } = findings;
   const isOver = tombstones.has("refused") || (tombstones.has("granted") && own.length === 0);
-  if (isOver || refusal !== undefined || hasEnded(tombstones)) {
+  if (isOver || isEnded || refusal !== undefined) {
     return refuse(store, request, findings, settings);
   }
   return own.length === request.claims.length
@@ -48,22 +50,17 @@ export function acquireByRules(
     : grant(store, request, findings, settings);
 }
 
-/** Whether an owner hash has ended: only a grant or a refusal may be repeated. */
-function hasEnded(tombstones: ReadonlySet<string>): boolean {
-  return [...tombstones].some((reason) => reason !== "refused" && reason !== "granted");
-}
-
 /** All or none: claims of its own are deleted as well. */
 function refuse(
   store: RuleStore,
   { claims }: AcquireRequest,
-  { own, refusal, tombstones }: Findings,
+  { own, refusal, isEnded }: Findings,
   settings: RuleSettings,
 ): AcquireOutcome {
   for (const { key } of own) store.delete(lockName(key));
   if (own.length > 0) store.delete(processName(processHashOf(claims)));
-  if (refusal !== undefined && !hasEnded(tombstones)) {
-    bury(store, claims, "refused", settings);
+  if (refusal !== undefined && !isEnded) {
+    rememberAll(store, claims, "refused", settings);
     return refusal;
   }
   for (const { lockData } of claims) {
@@ -91,7 +88,8 @@ function look(store: RuleStore, { claims, suspects }: AcquireRequest): Findings 
       refusal ??= { status: "held", key, ...found };
     }
   }
-  return { own, dead, refusal, tombstones };
+  const isEnded = [...tombstones].some((reason) => reason !== "refused" && reason !== "granted");
+  return { own, dead, refusal, tombstones, isEnded };
 }
 
 function isDead(
@@ -114,12 +112,12 @@ function grantAgain(
   if (store.get(process) === undefined) {
     // Nobody may rely on it any more: it must not block the next owner hash.
     for (const { key } of own) store.delete(lockName(key));
-    bury(store, claims, "lost", settings);
+    rememberAll(store, claims, "lost", settings);
     return { status: "lost" };
   }
   for (const { key } of own) store.lengthen(lockName(key), ttlMs);
   store.lengthen(process, livenessMs);
-  bury(store, claims, "granted", settings);
+  rememberAll(store, claims, "granted", settings);
   return { status: "granted", fence: own.at(-1)?.fence, takenOver: undefined };
 }
 
@@ -136,8 +134,8 @@ function grant(
     store.set(lockName(key), record, Math.max(left ?? 0, ttlMs));
   }
   saveProcess(store, processHashOf(claims), createProcessData(settings.now), livenessMs);
-  bury(store, claims, "granted", settings);
-  for (const { ownerHash } of dead) leaveTombstone(store, ownerHash, "taken", settings);
+  rememberAll(store, claims, "granted", settings);
+  for (const { ownerHash } of dead) remember(store, ownerHash, "taken", settings);
   return { status: "granted", fence, takenOver: dead[0]?.key };
 }
 

@@ -1,6 +1,6 @@
 import {
   find,
-  leaveTombstone,
+  remember,
   lockName,
   tombstoneName,
   type RuleSettings,
@@ -19,6 +19,6 @@ export function forceDeleteByRules(
   const found = find(store, key);
   if (found === undefined || (found.lockData?.ownerHash ?? null) !== ownerHash) return false;
   store.delete(lockName(key));
-  if (ownerHash !== null) leaveTombstone(store, ownerHash, "forced", settings);
+  if (ownerHash !== null) remember(store, ownerHash, "forced", settings);
   return true;
 }

@@ -2,7 +2,7 @@ import { processHashOf } from "../lock-record.ts";
 import type { Claim, ReleaseOutcome, ReleaseRequest } from "../operations.ts";
 import {
   find,
-  leaveTombstone,
+  remember,
   lockName,
   processName,
   tombstoneName,
@@ -23,7 +23,7 @@ export function releaseByRules(
     const { reason, found } = endClaim(store, claim, fence);
     if (reason === "taken" || reason === "forced") isTaken = true;
     if (reason !== "released") outcome = notReleased(outcome, found);
-    leaveTombstone(store, claim.lockData.ownerHash, reason, settings);
+    remember(store, claim.lockData.ownerHash, reason, settings);
   }
   store.delete(processName(processHashOf(claims)));
   return isTaken && outcome.status !== "released" ? { ...outcome, isTaken } : outcome;

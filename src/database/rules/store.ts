@@ -3,8 +3,8 @@ import { decodeLockData, type LockData, type ProcessData } from "../lock-record.
 import type { Claim } from "../operations.ts";
 
 /*
- * The rules are what the scripts of RedisDatabase decide, in TypeScript: for a backend whose store is in
- * reach, such as memory, or storage that runs a function in one transaction. Each rule must run in one;
+ * The rules are what the scripts of RedisDatabase decide, in TypeScript: for a backend whose store can be
+ * accessed directly, such as memory, or storage that runs a function in one transaction. Each rule must run in one;
  * what a rule here and the script of the same name do must stay the same.
  */
 
@@ -78,17 +78,17 @@ export function saveProcess(
 }
 
 /** Remembers what became of the owner hashes of claims. */
-export function bury(
+export function rememberAll(
   store: RuleStore,
   claims: readonly Claim[],
   reason: Tombstone,
   settings: RuleSettings,
 ): void {
-  for (const { lockData } of claims) leaveTombstone(store, lockData.ownerHash, reason, settings);
+  for (const { lockData } of claims) remember(store, lockData.ownerHash, reason, settings);
 }
 
 /** Remembers what became of an owner hash. */
-export function leaveTombstone(
+export function remember(
   store: RuleStore,
   ownerHash: string,
   reason: string,
@@ -97,7 +97,7 @@ export function leaveTombstone(
   whereThereIsRoom(() => store.set(tombstoneName(ownerHash), reason, graceMs));
 }
 
-/** A full store must free locks, and keep them, all the same (R4, R5). */
+/** As pcall does in the scripts: a full store must free locks, and keep them, all the same (R4, R5). */
 export function whereThereIsRoom(write: () => void): void {
   try {
     write();

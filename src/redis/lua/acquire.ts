@@ -10,7 +10,7 @@ import { luaWithRecords } from "./records.ts";
  * when the keys are free and its caller has gone, must not take them for nobody.
  *
  * KEYS: fence, proc, then lock and gone of each claim, then proc and gone of each suspect.
- * ARGV: claims, ttlMs, livenessMs, gracePeriod, first fence, process data, then owner hash and record
+ * ARGV: claims, ttlMs, livenessMs, graceMs, first fence, process data, then owner hash and record
  * (open at its end, for the fence) of each claim, then claim number, owner hash and process hash of
  * each suspect.
  * Returns { status, fence, claim number, record, remaining ms }.

@@ -6,7 +6,7 @@ import { luaWithRecords } from "./records.ts";
  * Deletes the lock of one owner, whoever asks; or what was seen there and is no lock record.
  *
  * KEYS: lock, then gone of the owner, if one is named.
- * ARGV: gracePeriod, owner hash ("" for none), digest of what was seen.
+ * ARGV: graceMs, owner hash ("" for none), digest of what was seen.
  * Returns { status }.
  */
 const FORCE_DELETE = /* @__PURE__ */ luaWithRecords(`-- leasehold:force-delete

@@ -31,7 +31,7 @@ export interface Seen {
   readonly digest: string | undefined;
 }
 
-/** @param options process: whose liveness to look for; digest: whether to tell it */
+/** Looks for the liveness of `processHash` as well, and tells the digest if asked to. */
 export function inspectCommand(
   names: Names,
   key: string,

@@ -10,7 +10,7 @@ import { luaWithRecords } from "./records.ts";
  * sent twice succeeds twice, and one that came too late never does.
  *
  * KEYS: proc, then lock and gone of each claim.
- * ARGV: gracePeriod, fence ("" for any), then owner hash of each claim.
+ * ARGV: graceMs, fence ("" for any), then owner hash of each claim.
  * Returns { status, record, 1 if one of them was taken over or forced }.
  */
 const RELEASE = /* @__PURE__ */ luaWithRecords(`-- leasehold:release

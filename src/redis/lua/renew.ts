@@ -5,7 +5,7 @@ import { luaWithRecords } from "./records.ts";
 
 /**
  * Keeps claims alive: expiry first, so that a full database (OOM) cannot end a lease; then the
- * record, informational. Creates nothing. With 0 ms for both times it only asks.
+ * record, whose times are for humans to read. Creates nothing. With 0 ms for both times it only asks.
  *
  * KEYS: lock and proc of each claim.
  * ARGV: process data, then owner hash, fence, ttlMs, livenessMs and record of each claim.

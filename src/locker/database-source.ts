@@ -1,0 +1,37 @@
+import type { DatabaseModule } from "../database/database-module.ts";
+import { Database, isDatabase } from "../database/database.ts";
+import { checkOperations } from "../database/operations.ts";
+
+/** The database of a Locker, which may first have to be loaded from a module. */
+export class DatabaseSource {
+  /** Undefined until its module is loaded. */
+  current: Database | undefined;
+  readonly #source: Database | DatabaseModule;
+  #loading: Promise<Database> | undefined;
+
+  /** @throws LockConfigurationError */
+  constructor(source: Database | DatabaseModule) {
+    this.#source = source;
+    if (isDatabase(source)) this.current = checked(source);
+  }
+
+  /** @throws LockConfigurationError when the module cannot be loaded, or exports no Database */
+  async load(): Promise<Database> {
+    if (this.current !== undefined) return this.current;
+    this.#loading ??= isDatabase(this.#source) ? undefined : Database.load(this.#source);
+    try {
+      const loaded = await this.#loading;
+      if (loaded !== undefined) this.current = checked(loaded);
+    } catch (error) {
+      // The next use retries.
+      this.#loading = undefined;
+      throw error;
+    }
+    return this.load();
+  }
+}
+
+function checked(database: Database): Database {
+  checkOperations(database);
+  return database;
+}
