@@ -1,5 +1,5 @@
-import type { OnApplicationShutdown } from "@nestjs/common";
-import { checkSignal, checkType } from "../check.ts";
+import { Logger, type OnApplicationShutdown } from "@nestjs/common";
+import { checkSignal, checkType, show } from "../check.ts";
 import { LockAcquisitionError, LockLostError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { LockEvent } from "../lock-events.ts";
@@ -16,9 +16,11 @@ export class ApplicationLocks implements ILockService, OnApplicationShutdown {
   readonly #service: LockService;
   readonly #held: Set<Lock> = new Set();
   readonly #end: AbortController = new AbortController();
+  readonly #unsubscribe: () => void;
 
   constructor(service: LockService) {
     this.#service = service;
+    this.#unsubscribe = service.events.subscribe(logFailure);
   }
 
   get events(): Events<LockEvent> {
@@ -76,6 +78,7 @@ export class ApplicationLocks implements ILockService, OnApplicationShutdown {
     this.#end.abort(new Error("The application was closed."));
     await Promise.all([...this.#held].map((lock) => lock[Symbol.asyncDispose]()));
     this.#held.clear();
+    this.#unsubscribe();
   }
 
   /** Lets the end of the application cancel waiting, as the caller's own signal does. */
@@ -106,6 +109,18 @@ export class ApplicationLocks implements ILockService, OnApplicationShutdown {
     throw new LockAcquisitionError("aborted", lock.key, message);
   }
 }
+
+const logger = new Logger("leasehold");
+
+/** What would otherwise go unnoticed: the work learns of a loss only when it looks. */
+function logFailure(event: LockEvent): void {
+  if (!("error" in event)) return;
+  const { type, keys, error } = event;
+  const why = error instanceof Error ? error.message : show(error);
+  logger.warn(`${FAILURES[type]} of ${keys.map(show).join(", ")}: ${why}`);
+}
+
+const FAILURES = { lost: "Loss", renewalFailed: "Failed renewal", releaseFailed: "Failed release" };
 
 function isOver(lock: Lock): boolean {
   try {

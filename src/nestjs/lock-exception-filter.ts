@@ -1,0 +1,63 @@
+import { Catch, type ArgumentsHost, type ExceptionFilter } from "@nestjs/common";
+import { LockError, isHeldByAnother, isLockError } from "../errors.ts";
+
+/** What an HTTP response of Express and of Fastify have in common. */
+interface HttpResponse {
+  status(code: number): HttpResponse;
+  header(name: string, value: string): HttpResponse;
+  send(body: string): unknown;
+}
+
+/** Statuses that tell a client to come back: RFC 9110, RFC 4918 and RFC 6585. */
+type BusyStatus = 409 | 423 | 429;
+
+/** Options of {@link LockExceptionFilter}. */
+export interface LockExceptionFilterOptions {
+  /** Status when another holds the lock. @default 409 */
+  readonly status?: BusyStatus | undefined;
+}
+
+/**
+ * Answers requests that failed for their lock, as problem+json (RFC 9457): 409 with Retry-After when
+ * another holds it, 503 when the database gave no answer, 500 for everything else. No response reveals
+ * who holds a lock.
+ *
+ * @example app.useGlobalFilters(new LockExceptionFilter());
+ */
+export class LockExceptionFilter implements ExceptionFilter<LockError> {
+  readonly #status: BusyStatus;
+
+  constructor({ status = 409 }: LockExceptionFilterOptions = {}) {
+    this.#status = status;
+  }
+
+  catch(error: LockError, host: ArgumentsHost): void {
+    // Of a microservice or a resolver, somebody else knows how to answer.
+    if (host.getType() !== "http") throw error;
+    const { status, title, retryAfter } = this.#problemOf(error);
+    const response = host.switchToHttp().getResponse<HttpResponse>();
+    response.status(status).header("content-type", "application/problem+json");
+    if (retryAfter !== undefined) response.header("retry-after", String(retryAfter));
+    response.send(JSON.stringify({ type: "about:blank", title, status }));
+  }
+
+  #problemOf(error: LockError): {
+    readonly status: number;
+    readonly title: string;
+    readonly retryAfter?: number;
+  } {
+    if (isHeldByAnother(error)) {
+      const retryAfter = Math.max(1, Math.ceil((error.remainingMs ?? 0) / 1000));
+      return { status: this.#status, title: TITLES[this.#status], retryAfter };
+    }
+    const isUnanswered =
+      isLockError(error, "LOCK_ACQUISITION") || isLockError(error, "LOCK_DATABASE");
+    if (isUnanswered) return { status: 503, title: "Service Unavailable", retryAfter: 1 };
+    return { status: 500, title: "Internal Server Error" };
+  }
+}
+
+const TITLES = { 409: "Conflict", 423: "Locked", 429: "Too Many Requests" } as const;
+
+// Called as a function: the published code must load without decorator syntax.
+Catch(LockError)(LockExceptionFilter);

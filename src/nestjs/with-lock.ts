@@ -1,0 +1,66 @@
+import { Inject, Optional, SetMetadata } from "@nestjs/common";
+import type { LockAcquisitionError } from "../errors.ts";
+import {
+  WithLock as WithLockOfCore,
+  type LockSource,
+  type LockedMethodDecorator,
+  type WithLockOptions,
+} from "../locked-by.ts";
+import { LOCK_SERVICE } from "./injection.ts";
+
+/** Where the options of {@link WithLock} are: `reflector.get(LOCK_OPTIONS, handler)`. */
+export const LOCK_OPTIONS = "leasehold.lock-options";
+
+/** Where the lock service is injected into a decorated class that has no `locks` of its own. */
+const INJECTED: unique symbol = Symbol.for("leasehold.injected-locks");
+
+/** What never resolves with undefined for having been skipped. */
+type NoSkip = "throw" | ((key: string, error: LockAcquisitionError) => Error);
+
+/**
+ * Runs an async method of a provider under a lock, as {@link WithLockOfCore} does. Nest injects the
+ * lock service of LocksModule; `this.locks`, if there is one, or `service` take precedence.
+ *
+ * @throws LockConfigurationError naming a wrong option, when the class is defined
+ * @example
+ * class OrdersService {
+ *   @WithLock({ key: "order:{0}", ttl: 10_000 })
+ *   async pay(orderId: string): Promise<void> {}
+ * }
+ */
+export function WithLock<Self = unknown, Args extends unknown[] = unknown[]>(
+  options: WithLockOptions<Self, Args, NoSkip>,
+): LockedMethodDecorator<Self, Args, never>;
+export function WithLock<Self = unknown, Args extends unknown[] = unknown[]>(
+  options: WithLockOptions<Self, Args>,
+): LockedMethodDecorator<Self, Args, undefined>;
+export function WithLock<Self, Args extends unknown[]>(
+  options: WithLockOptions<Self, Args>,
+): LockedMethodDecorator<Self, Args, undefined> {
+  const decorate = WithLockOfCore<Self, Args>({ service: injectedOr, ...options });
+
+  function decorateMethod(
+    target: object,
+    name: string | symbol,
+    descriptor: PropertyDescriptor,
+  ): PropertyDescriptor {
+    // A static method has no instance to inject into.
+    if (options.service === undefined && typeof target !== "function") {
+      Optional()(target, INJECTED);
+      Inject(LOCK_SERVICE)(target, INJECTED);
+    }
+    const locked = decorate(target as never, name, descriptor) as PropertyDescriptor;
+    SetMetadata(LOCK_OPTIONS, options)(target, name, locked);
+    return locked;
+  }
+  return decorateMethod as unknown as LockedMethodDecorator<Self, Args, undefined>;
+}
+
+/** `this.locks`, or what Nest has injected; undefined is refused at the call. */
+function injectedOr(self: unknown): LockSource {
+  const { locks, [INJECTED]: injected } = self as {
+    readonly locks?: LockSource;
+    readonly [INJECTED]?: LockSource;
+  };
+  return (locks ?? injected) as LockSource;
+}
