@@ -1,15 +1,16 @@
 import { checkInteger } from "../check.ts";
 import { Database, type DatabaseOptions } from "../database/database.ts";
 import { decodeProcessData, type LockData, type ProcessData } from "../database/lock-record.ts";
-import type {
-  AcquireOutcome,
-  AcquireRequest,
-  Capabilities,
-  Inspection,
-  ReleaseOutcome,
-  ReleaseRequest,
-  RenewOutcome,
-  RenewRequest,
+import {
+  MIN_GRACE_MS,
+  type AcquireOutcome,
+  type AcquireRequest,
+  type Capabilities,
+  type Inspection,
+  type ReleaseOutcome,
+  type ReleaseRequest,
+  type RenewOutcome,
+  type RenewRequest,
 } from "../database/operations.ts";
 import type { CreateOutcome, DeleteOutcome, UpdateOutcome } from "../database/primitives.ts";
 import { acquireByRules } from "../database/rules/acquire.ts";
@@ -30,7 +31,7 @@ import { MemoryStore } from "./memory-store.ts";
 export interface MemoryDatabaseOptions extends DatabaseOptions {
   /** Shared by several databases, they stand for as many processes. @default one of its own */
   readonly store?: MemoryStore | undefined;
-  /** How late a request may be delivered and still do no harm. @default 30_000 */
+  /** How late a request may be delivered and still do no harm: 10,000 or more. @default 30_000 */
   readonly gracePeriod?: number | undefined;
 }
 
@@ -52,7 +53,7 @@ export class MemoryDatabase extends Database {
     const runtime = options.runtime ?? store?.runtime ?? systemRuntime;
     super({ ...options, runtime });
     this.store = store ?? new MemoryStore(runtime);
-    this.#graceMs = checkInteger("gracePeriod", gracePeriod, 1);
+    this.#graceMs = checkInteger("gracePeriod", gracePeriod, MIN_GRACE_MS);
   }
 
   override get capabilities(): Capabilities {
