@@ -1,5 +1,6 @@
 import { startRedis } from "./redis/redis.ts";
-import type { RedisServer, StartRedisOptions } from "./redis/redis.ts";
+import type { StartRedisOptions } from "./redis/redis.ts";
+import type { RedisServer } from "./redis/server.ts";
 import { startRestFront } from "./rest/front.ts";
 import type { RestFront } from "./rest/front.ts";
 import type { RestSession } from "./rest/session.ts";

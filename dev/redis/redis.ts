@@ -6,6 +6,7 @@ import { findRedis } from "./binary.ts";
 import type { FindRedisOptions } from "./binary.ts";
 import { freePort, waitForRedis } from "./probe.ts";
 import type { RedisProgram } from "./program.ts";
+import type { RedisServer } from "./server.ts";
 import { supervise } from "./supervisor.ts";
 import type { SupervisedServer } from "./supervisor.ts";
 import { ownRedis } from "./url.ts";
@@ -13,18 +14,6 @@ import { ownRedis } from "./url.ts";
 export interface StartRedisOptions extends FindRedisOptions {
   /** Further arguments for redis-server, for example `["--maxmemory", "4mb"]`. */
   readonly args?: readonly string[];
-}
-
-export interface RedisServer {
-  readonly url: string;
-  readonly port: number;
-  /** For people: where the server came from. */
-  readonly source: string;
-  /** The server's process id; undefined for a server that is not ours. */
-  readonly pid: number | undefined;
-  readonly stop: () => Promise<void>;
-  /** Same port, empty data. After stop() it starts the server again, so the two make an outage of any length. */
-  readonly restart: () => Promise<void>;
 }
 
 const BIND_ATTEMPTS = 8;

@@ -1,5 +1,5 @@
 import { createClient } from "@redis/client";
-import type { RedisServer } from "./redis.ts";
+import type { RedisServer } from "./server.ts";
 
 /** The user's own server: it is never started, stopped or flushed by us. */
 export async function ownRedis(url: string): Promise<RedisServer> {

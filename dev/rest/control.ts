@@ -2,9 +2,9 @@ import { applyCommands } from "./apply.ts";
 import type { Answer } from "./apply.ts";
 import { toCommand } from "./command.ts";
 import type { ControlRequest } from "./control-client.ts";
-import type { FrontState } from "./front.ts";
 import { errorBody } from "./reply.ts";
 import type { RestSession } from "./session.ts";
+import type { FrontState } from "./state.ts";
 
 /** The control plane: for tests that live in another runtime and for the demo. Only our own client speaks to it. */
 export async function handleControl(

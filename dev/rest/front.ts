@@ -8,6 +8,7 @@ import { exchange, respond } from "./exchange.ts";
 import { errorBody } from "./reply.ts";
 import { parseRequest, readBody, requestToken } from "./request.ts";
 import { RestSession } from "./session.ts";
+import type { FrontState } from "./state.ts";
 import { streamSubscription } from "./subscribe.ts";
 import { RestUpstream, UpstreamLost } from "./upstream.ts";
 
@@ -26,14 +27,6 @@ export interface RestFront {
   readonly openSession: (token?: string) => RestSession;
   /** Cuts every connection, drops late commands and leaves nothing running. */
   readonly stop: () => Promise<void>;
-}
-
-/** What the parts of the front share. */
-export interface FrontState {
-  readonly upstream: RestUpstream;
-  readonly sessions: ReadonlyMap<string, RestSession>;
-  readonly controlToken: string;
-  readonly openSession: (token?: string) => RestSession;
 }
 
 const METHODS = new Set(["GET", "POST", "PUT", "HEAD"]);

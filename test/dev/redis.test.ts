@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test as anyTest } from "vitest";
 import { findRedis } from "../../dev/redis/binary.ts";
 import { freePort } from "../../dev/redis/probe.ts";
 import { startRedis } from "../../dev/redis/redis.ts";
-import type { RedisServer } from "../../dev/redis/redis.ts";
+import type { RedisServer } from "../../dev/redis/server.ts";
 import { eventually, isRunning } from "./eventually.ts";
 import { env, onlyBorrowedRedis } from "./own-redis.ts";
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { startRedis, type RedisServer } from "../../dev/redis/redis.ts";
+import { startRedis } from "../../dev/redis/redis.ts";
+import type { RedisServer } from "../../dev/redis/server.ts";
 import { env, onlyBorrowedRedis } from "../dev/own-redis.ts";
 import { openBench, type Bench } from "./lua/bench.ts";
 import { mutationOf, sending, type LuaMutant } from "./lua/mutant.ts";

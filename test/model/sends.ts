@@ -1,9 +1,18 @@
 import type { Instant } from "../../src/runtime.ts";
 import type { Client } from "./client.ts";
 import { tokensOf, type Command } from "./evidence.ts";
-import { Violation, type Token } from "./ledger.ts";
+import { Violation, type Ledger, type Token } from "./ledger.ts";
 import type { Wait } from "./network.ts";
-import type { World } from "./world.ts";
+import type { StoreView } from "./store-view.ts";
+import type { TrueTime } from "./true-time.ts";
+
+/** What noting a send needs of the world. */
+export interface SendWorld {
+  readonly time: TrueTime;
+  readonly view: StoreView;
+  readonly ledger: Ledger;
+  readonly broken: (thrown: unknown) => void;
+}
 
 /** One command under way, as the client learns of it. */
 export interface Send {
@@ -16,7 +25,7 @@ export interface Send {
 }
 
 /** A command leaves: notes in the ledger what its client is going to know. */
-export function noteSend(world: World, client: Client, command: Command, wait: Wait): Send {
+export function noteSend(world: SendWorld, client: Client, command: Command, wait: Wait): Send {
   const { time } = world;
   const tokens = concerned(world, command);
   checkPledge(world, client, command, tokens);
@@ -97,7 +106,7 @@ function toldOfRenewal(
   if (token.lostAt !== undefined && appliedAt > token.lostAt) token.lostAt = undefined;
 }
 
-function concerned({ ledger }: World, command: Command): readonly Token[] {
+function concerned({ ledger }: SendWorld, command: Command): readonly Token[] {
   switch (command.operation) {
     case "renew":
       return tokensOf(ledger, command.request);
@@ -113,7 +122,7 @@ function concerned({ ledger }: World, command: Command): readonly Token[] {
 
 /** R10: nothing leaves for a lock unless the platform has been asked to wait for its end. */
 function checkPledge(
-  { view, time, broken }: World,
+  { view, time, broken }: SendWorld,
   client: Client,
   command: Command,
   tokens: readonly Token[],

@@ -7,7 +7,7 @@ import { Ledger, Violation, type Token } from "./ledger.ts";
 import { NetworkDatabase, type Wait } from "./network.ts";
 import { GRACE_MS, type FaultKind, type Plan } from "./plan.ts";
 import type { RedisTwin } from "./redis-twin.ts";
-import { noteSend, type Send } from "./sends.ts";
+import { noteSend, type Send, type SendWorld } from "./sends.ts";
 import { StoreView } from "./store-view.ts";
 import { TrueTime } from "./true-time.ts";
 import { Wire, type WireWorld } from "./wire.ts";
@@ -27,7 +27,7 @@ export interface Station {
 }
 
 /** One store, its clients, and everything that is true of them. */
-export class World implements WireWorld {
+export class World implements WireWorld, SendWorld {
   readonly plan: Plan;
   readonly time = new TrueTime();
   readonly store: MemoryStore;

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { BenchScene } from "./bench.ts";
+import type { BenchScene } from "./bench-scene.ts";
 
 const LONG_MS = 600_000;
 const STILL_LONG_MS = 300_000;
