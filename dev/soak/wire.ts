@@ -5,12 +5,12 @@ import { GRACE_MS, TTL_MS } from "../../test/chaos/scene.ts";
 import { systemRuntime } from "../../src/index.ts";
 import type { Stack } from "../stack.ts";
 
-/** What came of real acquisitions over a wire with faults. */
+/** Results of real acquisitions over a faulty network. */
 export interface WireSummary {
   cases: number;
-  /** Cases in which a fault has hit a request. */
+  /** Cases in which a fault hit a request. */
   hitCases: number;
-  /** Acquisitions in these. */
+  /** Acquisitions in those cases. */
   acquisitions: number;
   /** Requests that were hit, by fault. */
   readonly faults: Record<string, number>;
@@ -19,7 +19,7 @@ export interface WireSummary {
 
 const VIOLATIONS_KEPT = 200;
 
-/** Lives one case after the other, some at a time, until the signal. */
+/** Runs test cases, `atOnce` at a time, until the signal. */
 export async function soakWire(options: {
   readonly stack: Stack;
   readonly atOnce: number;
@@ -63,7 +63,7 @@ function* casesUntil(signal: AbortSignal): Generator<WireCase> {
   while (!signal.aborted) yield randomCase(Math.random);
 }
 
-/** Locks and processes that outlive every case and its TTL. */
+/** Locks and liveness keys that outlive their case and its TTL. */
 async function orphans({ command }: SideDoor): Promise<string[]> {
   await systemRuntime.sleep(TTL_MS + 200);
   const names = (await command("KEYS", "{*}*")) as string[];
@@ -76,7 +76,9 @@ async function orphans({ command }: SideDoor): Promise<string[]> {
   const ages = await Promise.all(tombstones.map((name) => command("PTTL", name)));
   const forever = ages.filter((ttl) => Number(ttl) === -1 || Number(ttl) > GRACE_MS).length;
   return [
-    ...orphaned.map(({ name, ttl }) => `${name} is left for ${ttl} ms after everything has ended`),
-    ...(forever > 0 ? [`${forever} tombstones outlive their grace`] : []),
+    ...orphaned.map(
+      ({ name, ttl }) => `${name} still has ${ttl} ms to live after everything has ended`,
+    ),
+    ...(forever > 0 ? [`${forever} tombstones outlive their grace period`] : []),
   ];
 }
