@@ -1,5 +1,5 @@
 import { KillTest, type KillReport } from "../../test/chaos/kill.ts";
-import { openSideDoor } from "../../test/chaos/local-wire.ts";
+import { openDirectConnection } from "../../test/chaos/local-wire.ts";
 import type { Stack } from "../stack.ts";
 
 export const PROCESSES = 5;
@@ -15,14 +15,14 @@ export async function soakKills(options: {
   readonly onProgress: (report: KillReport) => void;
 }): Promise<KillReport> {
   const { stack, ...rest } = options;
-  const door = await openSideDoor(stack.redis.url);
+  const direct = await openDirectConnection(stack.redis.url);
   try {
     const { url, token } = stack.session;
-    const { command } = door;
-    const crowd = { processes: PROCESSES, keys: ["a", "b"], ttl: TTL_MS, stopEvery: STOP_EVERY };
-    return await new KillTest({ url, token, command, ...crowd, ...rest }).run();
+    const { command } = direct;
+    const shared = { processes: PROCESSES, keys: ["a", "b"], ttl: TTL_MS, stopEvery: STOP_EVERY };
+    return await new KillTest({ url, token, command, ...shared, ...rest }).run();
   } finally {
-    door.close();
+    direct.close();
   }
 }
 

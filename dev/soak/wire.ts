@@ -1,5 +1,9 @@
 import { randomCase, runCase, type WireCase } from "../../test/chaos/case.ts";
-import { localWire, openSideDoor, type SideDoor } from "../../test/chaos/local-wire.ts";
+import {
+  localWire,
+  openDirectConnection,
+  type DirectConnection,
+} from "../../test/chaos/local-wire.ts";
 import { LagMeter, inPool } from "../../test/chaos/pool.ts";
 import { GRACE_MS, TTL_MS } from "../../test/chaos/scene.ts";
 import { systemRuntime } from "../../src/index.ts";
@@ -27,10 +31,10 @@ export async function soakWire(options: {
   readonly onProgress: (summary: WireSummary) => void;
 }): Promise<WireSummary> {
   const { stack, atOnce, signal, onProgress } = options;
-  const door = await openSideDoor(stack.redis.url);
+  const direct = await openDirectConnection(stack.redis.url);
   const lag = new LagMeter();
   lag.start();
-  const openWire = (): ReturnType<typeof localWire> => localWire(stack.front, door);
+  const openWire = (): ReturnType<typeof localWire> => localWire(stack.front, direct);
   const summary: WireSummary = {
     cases: 0,
     hitCases: 0,
@@ -51,10 +55,10 @@ export async function soakWire(options: {
       summary.violations.splice(VIOLATIONS_KEPT);
       onProgress(summary);
     });
-    summary.violations.push(...(await orphans(door)));
+    summary.violations.push(...(await orphans(direct)));
   } finally {
     lag.stop();
-    door.close();
+    direct.close();
   }
   return summary;
 }
@@ -64,7 +68,7 @@ function* casesUntil(signal: AbortSignal): Generator<WireCase> {
 }
 
 /** Locks and liveness keys that outlive their case and its TTL. */
-async function orphans({ command }: SideDoor): Promise<string[]> {
+async function orphans({ command }: DirectConnection): Promise<string[]> {
   await systemRuntime.sleep(TTL_MS + 200);
   const names = (await command("KEYS", "{*}*")) as string[];
   const left = names.filter((name) => !/\}(?:fence|gone:.*)$/s.test(name));

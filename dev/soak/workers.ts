@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KillTest, type KillReport } from "../../test/chaos/kill.ts";
-import { openSideDoor } from "../../test/chaos/local-wire.ts";
+import { openDirectConnection } from "../../test/chaos/local-wire.ts";
 import type { Stack } from "../stack.ts";
 import { startWorker, type WorkerProcess } from "../worker/process.ts";
 
@@ -31,7 +31,7 @@ export async function soakWorkers(options: {
   const { url, token } = stack.session;
   const redis = { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token };
   const secrets = { ...redis, ADMIN_TOKEN: randomUUID() };
-  const door = await openSideDoor(stack.redis.url);
+  const direct = await openDirectConnection(stack.redis.url);
   const running: WorkerProcess[] = [];
   const lefts: number[] = [];
   const end = new AbortController();
@@ -40,13 +40,20 @@ export async function soakWorkers(options: {
       running.push(await startWorker({ secrets }));
     }
     const urls = await Promise.all(running.map(({ ready }) => ready));
-    await door.command("SET", KEY, INITIAL_STOCK);
+    await direct.command("SET", KEY, INITIAL_STOCK);
     const buyers = urls.flatMap((worker) =>
       Array.from({ length: BUYERS_PER_WORKER }, () => buy(worker, lefts, end.signal)),
     );
-    const { command } = door;
-    const crowd = { processes: 3, keys: [KEY], ttl: 1_000, stopEvery: 8, prefix: "", watched: KEY };
-    const report = await new KillTest({ url, token, command, ...crowd, ...rest }).run();
+    const { command } = direct;
+    const shared = {
+      processes: 3,
+      keys: [KEY],
+      ttl: 1_000,
+      stopEvery: 8,
+      prefix: "",
+      watched: KEY,
+    };
+    const report = await new KillTest({ url, token, command, ...shared, ...rest }).run();
     end.abort();
     await Promise.all(buyers);
     const left = Number(await command("GET", KEY));
@@ -58,7 +65,7 @@ export async function soakWorkers(options: {
   } finally {
     end.abort();
     await Promise.all(running.map((worker) => worker.stop()));
-    door.close();
+    direct.close();
   }
 }
 
