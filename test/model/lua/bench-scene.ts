@@ -6,7 +6,7 @@ import { redisStorage } from "../../support/redis-storage.ts";
 
 export type Command = (...command: (string | number)[]) => Promise<unknown>;
 
-/** A database under keys of its own. */
+/** A database with its own keys. */
 export class BenchScene extends DatabaseScene {
   /** Runs once, after the next EVAL: what another client does between two commands. */
   meanwhile: (() => Promise<unknown>) | undefined;
@@ -34,7 +34,7 @@ export class BenchScene extends DatabaseScene {
     };
   }
 
-  /** Less than Redis needs by itself: whatever needs room is refused. For everybody. */
+  /** Less than Redis itself needs: every command that needs memory is refused, for all clients. */
   async setFull(isFull: boolean): Promise<void> {
     await this.command("CONFIG", "SET", "maxmemory", isFull ? 1 : 0);
   }

@@ -9,7 +9,7 @@ import type { Through } from "./mutant.ts";
 export interface Bench {
   /** Throws unless Redis can compile it: a script that cannot run would pass for any bug. */
   compile(script: string): Promise<void>;
-  /** Runs the case of the conformance suite, or the check, of that name: "passed", or why it failed. */
+  /** Runs the conformance case, or the check, of that name: "passed", or why it failed. */
   judge(guarantee: string, through?: Through): Promise<string>;
   close(): Promise<void>;
 }
