@@ -8,7 +8,7 @@ const SEEDS_A_THREAD = 100_000_000;
 export interface SimulationResult {
   readonly summary: Summary | undefined;
   /** The traces of the first violations. */
-  readonly story: string;
+  readonly trace: string;
 }
 
 /** Runs schedules on worker threads until the signal; `onProgress` gets the total over all threads. */
@@ -33,8 +33,8 @@ export async function simulate(options: {
     }),
   );
   await Promise.all(runs);
-  const stories = latest.map(({ story = "" }) => story).filter((story) => story !== "");
-  return { summary: total(), story: stories.join("\n\n") };
+  const traces = latest.map(({ trace = "" }) => trace).filter((trace) => trace !== "");
+  return { summary: total(), trace: traces.join("\n\n") };
 }
 
 function runThread(

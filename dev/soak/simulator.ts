@@ -1,13 +1,13 @@
 /** A worker thread that runs schedule after schedule until it is told to stop. */
 import { setImmediate as turn } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
-import { runSchedules, tell, type Summary } from "../../test/model/simulation.ts";
+import { runSchedules, describeViolations, type Summary } from "../../test/model/simulation.ts";
 
 /** What the thread posts: its progress, and at the end the traces of its violations. */
 export interface SimulatorMessage {
   readonly summary: Summary;
   /** Set in the last message. */
-  readonly story?: string;
+  readonly trace?: string;
 }
 
 /** Schedules between two checks for a stop message. */
@@ -40,6 +40,6 @@ if (parentPort !== null) {
     port.postMessage({ summary: total } satisfies SimulatorMessage);
     await turn();
   }
-  const story = await tell(total.violations);
-  port.postMessage({ summary: total, story } satisfies SimulatorMessage);
+  const trace = await describeViolations(total.violations);
+  port.postMessage({ summary: total, trace } satisfies SimulatorMessage);
 }

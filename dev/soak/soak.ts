@@ -80,7 +80,7 @@ async function soak(stack: Stack, minutes: number, seed: number): Promise<string
     soakWire({ stack, atOnce: AT_ONCE, signal, onProgress: onWired }),
   ]);
   line.clear();
-  const { summary, story } = simulated;
+  const { summary, trace } = simulated;
   const broken = (summary?.violations ?? []).map((one) => `seed ${one.seed}: ${one.violation}`);
   say(
     `\n${formatFigures([
@@ -98,7 +98,7 @@ async function soak(stack: Stack, minutes: number, seed: number): Promise<string
   );
   say(formatCounts("Faults in the schedules, by kind:", summary?.faults ?? {}));
   say(`\n${formatCounts("Requests hit on the network, by fault:", wired.faults)}`);
-  if (story !== "") say(`\n${story}`);
+  if (trace !== "") say(`\n${trace}`);
   return [...broken, ...wired.violations];
 }
 

@@ -5,7 +5,7 @@ import type { Through } from "./lua/mutant.ts";
 import type { Plan } from "./plan.ts";
 import { RedisTwin } from "./redis-twin.ts";
 import { play, type Outcome } from "./schedule.ts";
-import type { BrokenPromise } from "./simulation.ts";
+import type { FoundViolation } from "./simulation.ts";
 
 export interface RedisRunOptions {
   readonly url: string;
@@ -20,13 +20,13 @@ export interface RedisSummary {
   readonly schedules: number;
   /** Commands that ran in Redis and in the memory database, with the same effect. */
   readonly commands: number;
-  readonly violations: readonly BrokenPromise[];
+  readonly violations: readonly FoundViolation[];
 }
 
 /** Runs the schedules of `count` seeds with every command also in real Redis. */
 export async function runOnRedis(options: RedisRunOptions): Promise<RedisSummary> {
   const { url, seed, count, maxViolations = Infinity, through } = options;
-  const violations: BrokenPromise[] = [];
+  const violations: FoundViolation[] = [];
   let schedules = 0;
   let commands = 0;
   for (let next = seed; next < seed + count && violations.length < maxViolations; next += 1) {

@@ -15,7 +15,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface BrokenPromise {
+export interface FoundViolation {
   readonly seed: number;
   readonly violation: string;
 }
@@ -29,7 +29,7 @@ export interface Summary {
   /** Those that were taken over from a dead holder. */
   readonly takeovers: number;
   readonly faults: Readonly<Record<FaultKind, number>>;
-  readonly violations: readonly BrokenPromise[];
+  readonly violations: readonly FoundViolation[];
   readonly seconds: number;
 }
 
@@ -39,7 +39,7 @@ const PROGRESS_EVERY = 500;
 export async function runSchedules(options: RunOptions): Promise<Summary> {
   const { seed, count, onProgress, maxViolations = Infinity, signal } = options;
   const started = performance.now();
-  const violations: BrokenPromise[] = [];
+  const violations: FoundViolation[] = [];
   const faults = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])) as Record<
     FaultKind,
     number
@@ -81,7 +81,10 @@ export async function replay(
 }
 
 /** Describes violations, each with the shortest schedule found and how to replay it. */
-export async function tell(violations: readonly BrokenPromise[], most = 3): Promise<string> {
+export async function describeViolations(
+  violations: readonly FoundViolation[],
+  most = 3,
+): Promise<string> {
   const texts = violations.slice(0, most).map(async ({ seed, violation }) => {
     const { plan, outcome } = await replay(seed);
     const parts = [...plan.clients, ...plan.faults].map((part) => JSON.stringify(part));
