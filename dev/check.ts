@@ -5,7 +5,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { stopOnSignals } from "./stack.ts";
 
-/** Everything that must hold, in the order in which a mistake is cheapest to learn of. */
+/** Every check, the fastest first, so that a mistake shows early. */
 const STEPS: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
   ["format", "prettier", "--check", "--log-level", "warn", "."],
   ["lint", "oxlint", "--type-aware", "--deny-warnings"],
@@ -18,7 +18,7 @@ const STEPS: readonly (readonly [name: string, command: string, ...args: string[
 const root = path.join(import.meta.dirname, "..");
 let running: ReturnType<typeof spawn> | undefined;
 
-/** Runs one command of node_modules/.bin; true when it ended well. */
+/** Runs one command of node_modules/.bin; true when it exits with status 0. */
 async function run(command: string, args: readonly string[]): Promise<boolean> {
   const bin = path.join(root, "node_modules", ".bin");
   const child = spawn(path.join(bin, command), args, {
@@ -49,7 +49,7 @@ interface Report {
   readonly numPendingTests: number;
 }
 
-/** Runs the tests; their own report says how many passed. */
+/** Runs the tests; the counts come from their JSON report. */
 async function runTests(filters: readonly string[]): Promise<boolean> {
   const folder = await mkdtemp(path.join(tmpdir(), "leasehold-check-"));
   const report = path.join(folder, "report.json");
@@ -68,7 +68,7 @@ async function runTests(filters: readonly string[]): Promise<boolean> {
 
 async function main(): Promise<boolean> {
   const { positionals } = parseArgs({ allowPositionals: true });
-  // The child has the terminal's Ctrl-C too; waiting for it lets it clean up.
+  // The child gets the terminal's Ctrl-C too; waiting for it lets it clean up.
   stopOnSignals(async () => {
     const child = running;
     if (child === undefined || child.exitCode !== null) return;

@@ -1,5 +1,6 @@
 import { startRedis } from "./redis/redis.ts";
-import type { RedisServer, StartRedisOptions } from "./redis/redis.ts";
+import type { StartRedisOptions } from "./redis/redis.ts";
+import type { RedisServer } from "./redis/server.ts";
 import { startRestFront } from "./rest/front.ts";
 import type { RestFront } from "./rest/front.ts";
 import type { RestSession } from "./rest/session.ts";
@@ -46,7 +47,7 @@ export async function startStack(options: StartStackOptions = {}): Promise<Stack
 
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
-/** Cleans up once on the first signal, then exits with its usual code; a second signal ends the process at once. */
+/** Cleans up once on the first signal, then exits with its usual code; a second signal exits immediately. */
 export function stopOnSignals(stop: () => Promise<void>): void {
   let stopping = false;
   for (const [signal, code] of Object.entries(EXIT_CODES)) {

@@ -2,11 +2,11 @@ import { transform } from "esbuild";
 import { availableParallelism } from "node:os";
 import { defineProject } from "vitest/config";
 
-/** Everything that runs in Node: against real Redis through the REST front, but for pure units. */
+/** The tests that run in Node: against real Redis through the REST front, except for pure units. */
 export default defineProject({
   plugins: [
     {
-      // Vite leaves standard decorators as they are, and Node does not know them yet.
+      // Vite does not lower standard decorators, and Node does not support them yet.
       name: "lower-standard-decorators",
       enforce: "pre",
       async transform(code, id) {
@@ -22,11 +22,11 @@ export default defineProject({
   ],
   test: {
     name: "node",
-    // Most tests wait for the network or for time: more of them than cores go well together.
+    // Most tests wait for the network or for timers: more workers than cores are fine.
     maxWorkers: Math.max(4, availableParallelism() - 1),
     root: import.meta.dirname,
-    // A worker runs many files, as a test leaves nothing behind, in its process either. Nor may one
-    // rely on what a module starts with, such as the first seed of `new ManualRuntime()`.
+    // Test files share workers, because a test leaves nothing behind in its process either. Nor may a
+    // test rely on a module's initial state, such as the first seed of `new ManualRuntime()`.
     isolate: false,
     include: ["**/*.test.ts"],
     exclude: ["workerd/**"],

@@ -7,21 +7,21 @@ import { RedisDatabase, type Lock, type LockService } from "leasehold";
 import { redisFromEnv } from "leasehold/upstash";
 import { charge, paymentOf, recordPayment } from "./payments.ts";
 
-/** UPSTASH_REDIS_REST_URL and _TOKEN; and ADMIN_TOKEN, without which nobody gets into /locks. */
+/** UPSTASH_REDIS_REST_URL and _TOKEN; and ADMIN_TOKEN, without which nobody can access /locks. */
 type Bindings = { ADMIN_TOKEN?: string } & Record<string, unknown>;
 type Env = { Bindings: Bindings; Variables: LocksVariables & { redis: Redis } };
 
 const app = new Hono<Env>();
 
-// Made for each request: that costs no I/O, and on Workers `c.env` is there only then.
+// Created per request: that costs no I/O, and on Workers `c.env` exists only then.
 app.use((c, next) => {
   c.set("redis", redisFromEnv(c.env));
   return next();
 });
 app.use(locks((c) => ({ database: new RedisDatabase(c.get("redis")) })));
 
-// Does not wait: whoever pays twice at once has clicked twice, and is told so by a 409. The TTL is
-// for a Worker that dies; a slow payment is no problem, because its lock is renewed.
+// Does not wait: a concurrent second payment is a double click, and gets a 409. The TTL is for a
+// Worker that crashes; a slow payment is no problem, because its lock is renewed.
 app.post(
   "/orders/:id/pay",
   withLock({ key: (c) => `order:${c.req.param("id")}`, ttl: 10_000 }),
@@ -38,15 +38,15 @@ app.post(
   },
 );
 
-/** Reads, then writes: two requests to Redis, and between them everyone else's. */
+/** Reads, then writes: two requests to Redis, and other clients' requests may come in between. */
 async function takeOne(c: Context<Env>): Promise<Response> {
   const key = `stock:${c.req.param("sku")}`;
   const left = Number(await c.var.redis.get(key)) - 1;
   await c.var.redis.set(key, left);
   return c.json({ left });
 }
-// Waits: everyone is to get a turn. Each look at a held lock is a subrequest, of which Cloudflare's
-// free plan allows 50 to a request; that bounds waitTimeout divided by the delay.
+// Waits, so that everyone gets a turn. Each retry is a subrequest, of which Cloudflare's free plan
+// allows 50 per request; that bounds waitTimeout divided by the delay.
 const oneAtATime = withLock({
   key: (c) => `stock:${c.req.param("sku")}`,
   ttl: 5_000,
@@ -63,7 +63,7 @@ app.put("/stock/:sku", async (c) => {
   return c.body(null, 204);
 });
 
-// No guard, which would give the lock back with the response: this lock goes along with the work.
+// No guard, which would release the lock with the response: this lock is held until the work is done.
 app.post("/jobs/:id", async (c) => {
   const id = c.req.param("id");
   const lock = await c.var.locks.tryAcquire(`job:${id}`, { ttl: 1_500 });
@@ -84,16 +84,16 @@ async function runJob(redis: Redis, key: string, lock: Lock, service: LockServic
     const heldMs = Date.now() - lock.acquiredAt.getTime();
     return redis.set(key, JSON.stringify({ status, heldMs, ttlMs: lock.ttl, renewals }));
   };
-  await using held = lock; // Given back however this ends.
+  await using held = lock; // Released however this ends.
   for (let percent = 0; percent < 100; percent += 10) {
     await report(`${percent} % done`);
     await new Promise((resolve) => setTimeout(resolve, 500));
-    held.assertHeld(); // Throws when it is lost: another may be at this job by now.
+    held.assertHeld(); // Throws when the lock is lost: another may be running this job by now.
   }
   await report("ended");
 }
 
-// For operators only: an answer names the holder. The comparison takes the same time for any token.
+// For operators only: the response names the holder. The comparison is constant-time.
 const isAdmin = async (token: string, { env }: Context<Env>): Promise<boolean> =>
   env.ADMIN_TOKEN ? timingSafeEqual(env.ADMIN_TOKEN, token) : false;
 app.use("/locks/*", bearerAuth({ verifyToken: isAdmin }));

@@ -8,8 +8,8 @@ export async function paymentOf(redis: Redis, order: string): Promise<Payment | 
 }
 
 /**
- * Stands for a payment provider. Give a real one the order as its idempotency key: a Worker may die
- * after it has charged and before it has recorded that.
+ * Stands in for a payment provider. Give a real one the order as its idempotency key: a Worker may
+ * crash after charging and before recording it.
  */
 export async function charge(redis: Redis, order: string, signal: AbortSignal): Promise<Payment> {
   await new Promise((resolve) => setTimeout(resolve, 500));
@@ -17,14 +17,14 @@ export async function charge(redis: Redis, order: string, signal: AbortSignal): 
   return { charge: await redis.incr(`charges:${order}`), paidAt: new Date().toISOString() };
 }
 
-/** KEYS: order. ARGV: fence, payment. Returns 1, or 0 when a newer fence has written before. */
+/** KEYS: order. ARGV: fence, payment. Returns 1, or 0 when the same or a newer fence has already written. */
 const RECORD = `
 local newest = tonumber(redis.call("HGET", KEYS[1], "fence"))
 if newest and newest >= tonumber(ARGV[1]) then return 0 end
 redis.call("HSET", KEYS[1], "fence", ARGV[1], "payment", ARGV[2])
 return 1`;
 
-/** False if refused: a Worker paused past its TTL believes in its lock, but its fence is old. */
+/** False if rejected: a Worker paused past its TTL believes it holds the lock, but its fence is stale. */
 export async function recordPayment(
   redis: Redis,
   order: string,

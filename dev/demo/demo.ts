@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: the example Worker on workerd, against a real Redis behind an Upstash-compatible
- * REST front, all on this machine. Ends with status 0 only if everything it shows has held.
+ * REST front, all on this machine. Exits with status 0 only if every guarantee it shows has held.
  */
 import { randomUUID } from "node:crypto";
 import { buyAtOnce, countRequests, payTwice, runJob } from "./shop.ts";
@@ -9,7 +9,7 @@ import { formatTable } from "./table.ts";
 import type { Finding } from "./table.ts";
 import { withWorkerStack } from "../worker/stack.ts";
 
-/** Of a request to Redis, both ways: about what a Worker has to the nearest region. */
+/** Round trip to Redis: about what a Worker sees to the nearest region. */
 const LATENCY_MS = 10;
 
 const say = (line: string): void => console.log(line);
@@ -17,24 +17,24 @@ const say = (line: string): void => console.log(line);
 async function experiment(shop: DemoShop): Promise<Finding[]> {
   say("Fifty buyers at once, without a lock …");
   const unguarded = await buyAtOnce(shop, "take-unguarded");
-  say("Fifty buyers at once, one at a time by withLock() …");
+  say("Fifty buyers at once, serialized by withLock() …");
   const guarded = await buyAtOnce(shop, "take");
   say("One buyer alone, counting requests …");
   const cost = await countRequests(shop);
   say("One order, paid by an impatient customer …");
   const payments = await payTwice(shop);
-  say("A job that answers first and works for 5 s …");
+  say("A job that responds first and then works for 5 s …");
   return [unguarded, guarded, cost, ...payments, ...(await runJob(shop))];
 }
 
 const adminToken = randomUUID();
 const isGood = await withWorkerStack({ adminToken, onProgress: say }, async ({ stack, url }) => {
   stack.session.latencyMs = LATENCY_MS;
-  say(`  ${url}, with ${LATENCY_MS} ms from there to Redis and back`);
+  say(`  ${url}, with a ${LATENCY_MS} ms round trip to Redis`);
   const findings = await experiment({ url, adminToken, counters: stack.session.counters });
   say(`\n${formatTable(findings)}\n`);
   const failed = findings.filter(({ ok }) => !ok);
-  for (const { what } of failed) say(`Not as it should be: ${what}.`);
+  for (const { what } of failed) say(`FAILED: ${what}.`);
   return failed.length === 0;
 });
 process.exitCode = isGood ? 0 : 1;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Finding } from "./table.ts";
 import type { RestCounters } from "../rest/counters.ts";
 
-/** What the demo's experiments work with. */
+/** What the demo's experiments run against. */
 export interface DemoShop {
   readonly url: string;
   readonly adminToken: string;
@@ -11,7 +11,7 @@ export interface DemoShop {
 }
 
 const BUYERS = 50;
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 /** Fifty buyers at once, each one read and one write. */
 export async function buyAtOnce(
@@ -35,7 +35,7 @@ export async function buyAtOnce(
   };
 }
 
-/** What a guard costs when nobody else is there. */
+/** What a guard costs without contention. */
 export async function countRequests(shop: DemoShop): Promise<Finding> {
   await call(shop, "PUT", "/stock/demo-cost", String(BUYERS));
   shop.counters.reset();
@@ -73,7 +73,7 @@ export async function payTwice(shop: DemoShop): Promise<Finding[]> {
   ];
 }
 
-/** Work that goes on after the response, for several TTLs. */
+/** Work that continues after the response, for several TTLs. */
 export async function runJob(shop: DemoShop): Promise<Finding[]> {
   const sent = Date.now();
   const { status } = await call(shop, "POST", "/jobs/demo");
@@ -85,7 +85,7 @@ export async function runJob(shop: DemoShop): Promise<Finding[]> {
   const renewals = numberOf(job, "renewals");
   return [
     {
-      what: "a job that goes on after the response",
+      what: "a job that continues after the response",
       result: `answered ${status} after ${answeredMs} ms; a second one ${second.status}`,
       ok: status === 202 && answeredMs < held && second.status === 409,
     },
@@ -106,8 +106,8 @@ async function jobEnd(shop: DemoShop): Promise<Answer["body"]> {
   const started = Date.now();
   for (;;) {
     const { body } = await call(shop, "GET", "/jobs/demo");
-    const isOver = body["status"] === "ended" || Date.now() - started > PATIENCE_MS;
-    // The lock is given back in the request after the one that says "ended".
+    const isOver = body["status"] === "ended" || Date.now() - started > TIMEOUT_MS;
+    // The lock is released in the request after the one that reports "ended".
     await sleep(isOver ? 500 : 250);
     if (isOver) return body;
   }
@@ -129,7 +129,7 @@ async function call(
     method,
     headers: { authorization: `Bearer ${adminToken}` },
     body,
-    signal: AbortSignal.timeout(PATIENCE_MS),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   const { status, headers } = response;
   const text = await response.text();
@@ -138,13 +138,13 @@ async function call(
   return { status, headers, body: isJson ? (JSON.parse(text) as Answer["body"]) : {} };
 }
 
-/** As a well-behaved client: a 409 says when to come back. */
+/** Like a well-behaved client: a 409 says when to retry. */
 async function callUntilServed(shop: DemoShop, path: string): Promise<void> {
   const started = Date.now();
   for (;;) {
     const { status, headers } = await call(shop, "POST", path);
     if (status === 200) return;
-    if (Date.now() - started > PATIENCE_MS) throw new Error(`POST ${path} is never served`);
+    if (Date.now() - started > TIMEOUT_MS) throw new Error(`POST ${path} was never served`);
     await sleep(Number(headers.get("retry-after") ?? 1) * 1_000);
   }
 }

@@ -1,12 +1,12 @@
-/** One line of what the demo has found out. */
+/** One row of the demo's results. */
 export interface Finding {
   readonly what: string;
   readonly result: string;
-  /** Whether it is what the library promises, or what the demonstration needs in order to mean something. */
+  /** Whether it is what the library guarantees, or what the demo needs to prove anything at all. */
   readonly ok: boolean;
 }
 
-/** For people: what was done, what came of it, and whether that is as it should be. */
+/** Human-readable: what was done, the result, and whether it is as expected. */
 export function formatTable(findings: readonly Finding[]): string {
   const width = (of: (finding: Finding) => string): number =>
     Math.max(...findings.map((finding) => of(finding).length));

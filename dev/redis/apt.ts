@@ -4,10 +4,10 @@ import { runCommand } from "./run-command.ts";
 import type { RunResult } from "./run-command.ts";
 
 const APT_TIMEOUT_MS = 180_000;
-/** Another C library next to the system's own loader crashes every program that sees it. */
+/** A C library that does not match the system's loader crashes every program that loads it. */
 const NEVER_UNPACKED = new Set(["libc6", "libc-bin"]);
 
-/** Whether packages of this system can be fetched and unpacked by hand. */
+/** Whether this system's packages can be downloaded and unpacked without installing them. */
 export async function hasApt(): Promise<boolean> {
   const probes = [
     runCommand("apt-get", ["--version"], { timeoutMs: 10_000 }),
@@ -16,7 +16,7 @@ export async function hasApt(): Promise<boolean> {
   return (await Promise.all(probes)).every(({ ok }) => ok);
 }
 
-/** Downloads redis-server and what it needs beyond what is installed; the .deb files, or undefined (said through onProgress). */
+/** Downloads redis-server and its missing dependencies; the .deb files, or undefined (with the reason through onProgress). */
 export async function aptDownload(
   folder: string,
   onProgress: (line: string) => void,
@@ -26,7 +26,7 @@ export async function aptDownload(
   if (known.ok) {
     return known.files;
   }
-  // No lists here (a fresh container), or lists so old that the mirror no longer has those files.
+  // No package lists (a fresh container), or lists so old that the mirror no longer has those files.
   onProgress("reading Debian's package lists (once, about 10 MB)…");
   const own = await aptSession(join(folder, "fresh"), { ownLists: true });
   const update = await own.apt(["update"]);
@@ -47,8 +47,8 @@ interface AptSession {
 type Fetched = { ok: true; files: string[] } | { ok: false; output: string };
 
 /**
- * The system's settings (sources, proxies, keys) with every place apt writes to moved into `folder`, and without
- * the hooks that an `apt-get update` would run on the system.
+ * The system's settings (sources, proxies, keys) with every path apt writes to moved into `folder`, and without
+ * the hooks that `apt-get update` would run on the system.
  */
 async function aptSession(
   folder: string,
@@ -64,7 +64,7 @@ async function aptSession(
     `Dir::Etc::Main "${join(folder, "parts/none")}";`,
     `Dir::Cache "${join(folder, "cache")}";`,
     ...(ownLists ? [`Dir::State::Lists "${join(folder, "lists")}";`] : []),
-    // As root, apt downloads as the user _apt, who may not write below a checkout.
+    // As root, apt downloads as the user _apt, who has no write permission in the checkout.
     'APT::Sandbox::User "root";',
     'Acquire::Languages "none";',
     'Acquire::Retries "2";',
@@ -92,7 +92,7 @@ async function fetchPackages(
   // Each line: 'address' package_version_architecture.deb size checksum
   const lines = [...plan.output.matchAll(/^'[^']+' ([^_\s]+)_\S+ (\d+)/gm)];
   const wanted = lines.filter(([, name]) => name !== undefined && !NEVER_UNPACKED.has(name));
-  // redis-server installed but not on PATH still needs fetching, and is then missing from the plan.
+  // If redis-server is installed but not on PATH, it still needs downloading, but is missing from the plan.
   const names = new Set(["redis-server", "redis-tools", ...wanted.map(([, name]) => name ?? "")]);
   if (!plan.ok) {
     return { ok: false, output: plan.output };

@@ -17,14 +17,14 @@ export interface FindRedisOptions {
 const DEFAULT_CACHE = fileURLToPath(new URL("../../.cache/redis", import.meta.url));
 
 const HOW_TO_GET_ONE = [
-  "No Redis to run against. Do one of these and try again:",
+  "No Redis to run against. Do one of the following and try again:",
   "  install redis-server (Debian, Ubuntu: apt-get install redis-server; macOS: brew install redis)",
   "  install valkey-server",
   "  start a Docker engine",
   "  set REDIS_URL to a Redis of your own, for example redis://127.0.0.1:6379",
 ].join("\n");
 
-/** A program that runs Redis here: on PATH, from the cache, from Debian, from Docker or from Homebrew; throws one message if none. */
+/** A way to run Redis here: on PATH, from the cache, from Debian, from Docker or from Homebrew; throws one error that lists what was tried. */
 export async function findRedis(options: FindRedisOptions = {}): Promise<RedisProgram> {
   const { onProgress = () => {}, cacheFolder = DEFAULT_CACHE, env = process.env } = options;
   const notes: string[] = [];
@@ -51,7 +51,7 @@ async function redisOnPath(env: NodeJS.ProcessEnv): Promise<RedisProgram | undef
   for (const name of ["redis-server", "valkey-server"]) {
     for (const folder of folders.filter((_, at) => listings[at]?.includes(name))) {
       const program = nativeProgram(`${name} on PATH`, join(folder, name));
-      // A wrapper or a leftover link may have the name without being a server: then go on looking.
+      // A wrapper or a dangling link may have the name without being a server: keep looking.
       // oxlint-disable-next-line no-await-in-loop
       if (await verifyProgram(program)) {
         return program;

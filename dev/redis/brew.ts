@@ -3,7 +3,7 @@ import { nativeProgram, verifyProgram } from "./program.ts";
 import type { RedisProgram } from "./program.ts";
 import { runCommand } from "./run-command.ts";
 
-/** Redis installed with Homebrew, which needs no root; it stays installed, so it is announced. */
+/** Installs Redis with Homebrew, which needs no root; it stays installed, so this is announced. */
 export async function brewRedis(
   onProgress: (line: string) => void,
 ): Promise<RedisProgram | undefined> {

@@ -10,14 +10,14 @@ const UNPACKING = "unpacking-";
 const STALE_MS = 3_600_000;
 const PUBLISH_ATTEMPTS = 5;
 
-/** The server an earlier run has downloaded, if it still starts. */
+/** The server that an earlier run downloaded, if it still starts. */
 export async function cachedDebianRedis(cacheFolder: string): Promise<RedisProgram | undefined> {
   return programIn(join(cacheFolder, cacheName()));
 }
 
 /**
- * Downloads redis-server and the libraries it lacks with apt, without root and without touching the system.
- * Several runs at once are fine: each unpacks into a folder of its own and the first to finish gives its folder the final name.
+ * Downloads redis-server and its missing libraries with apt, without root and without touching the system.
+ * Safe to run concurrently: each run unpacks into its own folder, and the first to finish renames its folder to the final name.
  */
 export async function downloadDebianRedis(
   cacheFolder: string,
@@ -50,7 +50,7 @@ async function downloadInto(
     const root = join(work, "root");
     await mkdir(root);
     for (const file of packages) {
-      // One after the other: they write into the same folders.
+      // Sequentially: they write into the same folders.
       // oxlint-disable-next-line no-await-in-loop
       await runCommand("dpkg-deb", ["-x", file, root], { timeoutMs: 60_000 });
     }
@@ -82,7 +82,7 @@ async function libraryFolders(root: string): Promise<string[]> {
 
 async function publish(root: string, final: string): Promise<RedisProgram | undefined> {
   for (let attempt = 1; attempt <= PUBLISH_ATTEMPTS; attempt += 1) {
-    // Fails when another run was faster; then its server is as good as ours.
+    // Fails when another run was faster; its server is as good as ours.
     // oxlint-disable-next-line no-await-in-loop
     await rename(root, final).catch(() => {});
     // oxlint-disable-next-line no-await-in-loop
@@ -90,14 +90,14 @@ async function publish(root: string, final: string): Promise<RedisProgram | unde
     if (program !== undefined) {
       return program;
     }
-    // What stands there does not run on this machine; it is removed with our own folder.
+    // The existing one does not run on this machine; it is removed with our own folder.
     // oxlint-disable-next-line no-await-in-loop
     await rename(final, `${root}-replaced-${attempt}`).catch(() => {});
   }
   return undefined;
 }
 
-/** A run that was interrupted leaves its own folder behind, never a half-filled final one. */
+/** An interrupted run leaves its own folder behind, never a half-filled final one. */
 async function removeStale(cacheFolder: string): Promise<void> {
   const names = await readdir(cacheFolder);
   const stale = names.filter((name) => name.startsWith(UNPACKING));

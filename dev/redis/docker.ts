@@ -4,7 +4,7 @@ import { runCommand } from "./run-command.ts";
 
 const IMAGE = "redis:7-alpine";
 
-/** Redis in a container, only if an engine answers: the `docker` client alone is often installed without one. */
+/** Redis in a container, only if an engine responds: the `docker` client is often installed without one. */
 export async function dockerRedis(
   onProgress: (line: string) => void,
 ): Promise<RedisProgram | undefined> {

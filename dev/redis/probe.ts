@@ -24,13 +24,13 @@ export function freePort(): Promise<number> {
 
 export interface WaitForRedis {
   readonly port: number;
-  /** Settles if the server ends: then there is nothing to wait for. */
+  /** Settles if the server exits: then there is nothing to wait for. */
   readonly ended: Promise<void>;
-  /** The process that must be the one that answers. */
+  /** The process that must be the one answering. */
   readonly processId?: number;
 }
 
-/** Resolves once the server answers PING; throws if it ends first or stays silent for half a minute. */
+/** Resolves once the server answers PING; throws if it exits first or stays silent for half a minute. */
 export async function waitForRedis({ port, ended, processId }: WaitForRedis): Promise<void> {
   const over = ended.then(() => "over" as const);
   const limit = Date.now() + READY_LIMIT_MS;
@@ -41,7 +41,7 @@ export async function waitForRedis({ port, ended, processId }: WaitForRedis): Pr
     const ours = processId === undefined || answering === String(processId);
     // oxlint-disable-next-line no-await-in-loop
     if ((await Promise.race([over, sleep(POLL_MS)])) === "over") {
-      throw new Error("it ended at once");
+      throw new Error("it exited immediately");
     }
     if (answer.startsWith("+PONG") && ours) {
       return;
@@ -50,7 +50,7 @@ export async function waitForRedis({ port, ended, processId }: WaitForRedis): Pr
   throw new Error(`no answer within ${READY_LIMIT_MS / 1000} s`);
 }
 
-/** What PING and INFO answer, as text; empty when nobody is there. */
+/** The replies to PING and INFO as text; empty when nothing listens there. */
 function ask(port: number): Promise<string> {
   return new Promise((resolve) => {
     let answer = "";

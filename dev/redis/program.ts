@@ -2,20 +2,20 @@ import { runCommand } from "./run-command.ts";
 
 /** A way to run a Redis server in the foreground. */
 export interface RedisProgram {
-  /** For people: where it came from. */
+  /** Informational: where it came from. */
   readonly source: string;
   readonly file: string;
   readonly env: NodeJS.ProcessEnv;
   /** False when the server runs in a container, whose process ids are not ours. */
   readonly ownProcess: boolean;
-  /** The server's arguments for a loopback port and a folder of its own. */
+  /** The server's arguments for a loopback port and its own working directory. */
   readonly args: (port: number, folder: string) => string[];
 }
 
-/** Nothing is written to disk: a lock test wants a server that forgets. */
+/** Nothing is written to disk: lock tests need a server that starts empty. */
 export const NO_PERSISTENCE: readonly string[] = ["--save", "", "--appendonly", "no"];
 
-/** A redis-server or valkey-server that runs straight on this machine. */
+/** A redis-server or valkey-server that runs natively on this machine. */
 export function nativeProgram(
   source: string,
   file: string,
@@ -37,7 +37,7 @@ export function nativeProgram(
   };
 }
 
-/** Whether it starts at all: a file of the right name may lack a library or be built for another machine. */
+/** Whether it starts at all: the binary may lack a library or be built for another architecture. */
 export async function verifyProgram(program: RedisProgram): Promise<boolean> {
   const { ok, output } = await runCommand(program.file, ["--version"], {
     timeoutMs: 10_000,

@@ -6,6 +6,7 @@ import { findRedis } from "./binary.ts";
 import type { FindRedisOptions } from "./binary.ts";
 import { freePort, waitForRedis } from "./probe.ts";
 import type { RedisProgram } from "./program.ts";
+import type { RedisServer } from "./server.ts";
 import { supervise } from "./supervisor.ts";
 import type { SupervisedServer } from "./supervisor.ts";
 import { ownRedis } from "./url.ts";
@@ -15,22 +16,10 @@ export interface StartRedisOptions extends FindRedisOptions {
   readonly args?: readonly string[];
 }
 
-export interface RedisServer {
-  readonly url: string;
-  readonly port: number;
-  /** For people: where the server came from. */
-  readonly source: string;
-  /** The server's process id; undefined for a server that is not ours. */
-  readonly pid: number | undefined;
-  readonly stop: () => Promise<void>;
-  /** Same port, empty data. After stop() it starts the server again, so the two make an outage of any length. */
-  readonly restart: () => Promise<void>;
-}
-
 const BIND_ATTEMPTS = 8;
 const PORT_PAUSE_MS = 250;
 
-/** A Redis for this process alone, on loopback, gone when this process is gone; or the one that REDIS_URL names. */
+/** A Redis for this process alone, on loopback, which exits with this process; or the one that REDIS_URL points to. */
 export async function startRedis(options: StartRedisOptions = {}): Promise<RedisServer> {
   const { args = [], env = process.env } = options;
   const url = env["REDIS_URL"];
@@ -75,7 +64,7 @@ async function startOnFreePort(program: RedisProgram, args: readonly string[]): 
       // oxlint-disable-next-line no-await-in-loop
       return await startOnPort(program, args, await freePort());
     } catch (error) {
-      // Between choosing a port and binding it, anybody may take it; every other failure would only repeat.
+      // Another process may take the port before the server binds it; any other failure would only repeat.
       if (attempt >= BIND_ATTEMPTS || !isPortTaken(error)) {
         throw error;
       }
@@ -83,7 +72,7 @@ async function startOnFreePort(program: RedisProgram, args: readonly string[]): 
   }
 }
 
-/** A port just left may be lent out for a moment, as the local end of somebody's connection. */
+/** A port just freed may be in use for a moment, as the ephemeral port of an outgoing connection. */
 async function startAgain(
   program: RedisProgram,
   args: readonly string[],
@@ -115,7 +104,7 @@ async function startOnPort(
     await waitForRedis({
       port,
       ended: server.ended,
-      // Without this, somebody else's Redis on the same port would pass for ours.
+      // Without this, another Redis on the same port would be mistaken for ours.
       ...(program.ownProcess ? { processId: pid } : {}),
     });
     return { server, port, pid };

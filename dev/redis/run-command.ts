@@ -11,7 +11,7 @@ export interface RunResult {
   readonly output: string;
 }
 
-/** Runs a program to its end. A missing program, a bad exit and a time-out are all `ok: false`, never a throw. */
+/** Runs a program to completion. A missing program, a nonzero exit and a timeout are all `ok: false`, never a throw. */
 export function runCommand(
   file: string,
   args: readonly string[],

@@ -3,11 +3,11 @@ import type { ChildProcess } from "node:child_process";
 import type { RedisProgram } from "./program.ts";
 
 /**
- * The server lives exactly as long as the pipe on the shell's stdin: the kernel closes it however this process ends, SIGKILL
- * included. The shell has a process group of its own, so Ctrl-C reaches us first and we can still talk to the server while cleaning up.
+ * The server runs exactly as long as the pipe on the shell's stdin is open: the kernel closes it however this process ends, SIGKILL
+ * included. The shell has its own process group, so Ctrl-C reaches us first and we can still talk to the server while cleaning up.
  */
 const SCRIPT = `
-# Who reads our output may be gone: saying that the server was killed must not end us before the cleaning up.
+# The reader of our output may be gone: reporting that the server was killed must not end us before the cleanup.
 trap : PIPE
 folder=$1; shift
 exec 3<&0
@@ -25,7 +25,7 @@ kill -9 0
 export interface SupervisedServer {
   /** The server's process id. */
   readonly pid: Promise<number>;
-  /** Settles when the server has ended, for whatever reason. */
+  /** Settles when the server has exited, for whatever reason. */
   readonly ended: Promise<void>;
   /** The last lines it wrote, for error messages. */
   output(): string;
@@ -49,7 +49,7 @@ export function supervise(
   };
   child.stdout.on("data", keep);
   child.stderr.on("data", keep);
-  // Writing to a shell that is gone must not become an uncaught error: `ended` tells.
+  // Writing to a shell that has exited must not become an uncaught error: `ended` reports it.
   child.stdin.on("error", () => {});
   const ended = childEnd(child);
   return {
@@ -81,6 +81,6 @@ function supervisedPid(child: ChildProcess): Promise<number> {
       }
     });
     child.once("error", reject);
-    child.once("close", () => reject(new Error("the supervisor of the server has ended")));
+    child.once("close", () => reject(new Error("the server's supervisor has exited")));
   });
 }

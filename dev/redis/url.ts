@@ -1,7 +1,7 @@
 import { createClient } from "@redis/client";
-import type { RedisServer } from "./redis.ts";
+import type { RedisServer } from "./server.ts";
 
-/** The user's own server: it is never started, stopped or flushed by us. */
+/** The user's own server: we never start, stop or flush it. */
 export async function ownRedis(url: string): Promise<RedisServer> {
   const { hostname, port } = parse(url);
   const where = `${hostname}:${port}`;
@@ -10,7 +10,7 @@ export async function ownRedis(url: string): Promise<RedisServer> {
     socket: { reconnectStrategy: false, connectTimeout: 10_000 },
     disableClientInfo: true,
   });
-  // The rejection of connect() says the same thing; without a listener it would be thrown a second time.
+  // connect() rejects with the same error; without a listener it would also be thrown.
   client.on("error", () => {});
   try {
     await client.connect();
@@ -29,8 +29,7 @@ export async function ownRedis(url: string): Promise<RedisServer> {
     source: `REDIS_URL (${where})`,
     pid: undefined,
     stop: () => Promise.resolve(),
-    restart: () =>
-      Promise.reject(new Error("the Redis that REDIS_URL names is not ours to restart")),
+    restart: () => Promise.reject(new Error("the Redis at REDIS_URL is not ours to restart")),
   };
 }
 

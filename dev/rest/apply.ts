@@ -5,7 +5,7 @@ import { envelope, errorBody } from "./reply.ts";
 import type { RedisReply } from "./reply.ts";
 import type { RestUpstream } from "./upstream.ts";
 
-/** How the commands of one request are carried out and answered. */
+/** How the commands of one request are executed and answered. */
 export type CommandsKind = "single" | "pipeline" | "multi-exec";
 
 export interface Answer {
@@ -20,7 +20,7 @@ export interface ApplyOptions {
   readonly base64: boolean;
 }
 
-/** Gives commands to Redis once, and words its replies as Upstash does. */
+/** Sends commands to Redis once, and formats its replies as Upstash does. */
 export async function applyCommands(options: ApplyOptions): Promise<Answer> {
   const { kind, commands, upstream, base64 } = options;
   if (kind === "pipeline") {
@@ -40,7 +40,7 @@ export async function applyCommands(options: ApplyOptions): Promise<Answer> {
   return singleAnswer(reply, base64);
 }
 
-/** In a pipeline each command succeeds or fails alone. */
+/** In a pipeline each command succeeds or fails independently. */
 async function applyPipeline({ commands, upstream, base64 }: ApplyOptions): Promise<Answer> {
   const replies = await upstream.run(commands.filter((one) => refusal(one) === undefined));
   const bodies = commands.map((command) => {

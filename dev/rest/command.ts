@@ -1,4 +1,4 @@
-/** One Redis command as it came over HTTP. */
+/** One Redis command as received over HTTP. */
 export interface RestCommand {
   /** In lower case. */
   readonly name: string;
@@ -18,14 +18,14 @@ export class BadCommand extends Error {
   }
 }
 
-/** What cannot work over a shared connection, or must not: blocking, connection state, ending the server. */
+/** Commands that cannot or must not run on a shared connection: blocking, connection state, server shutdown. */
 const REFUSED = new Set(
   `auth blmove blmpop blpop brpop brpoplpush bzmpop bzpopmax bzpopmin client discard exec hello monitor
    multi psubscribe punsubscribe quit reset select shutdown ssubscribe subscribe sunsubscribe sync psync
    unsubscribe unwatch wait waitaof watch`.split(/\s+/),
 );
 
-/** A command from a parsed JSON body; throws BadCommand for anything that is none. */
+/** A command from a parsed JSON body; throws BadCommand for anything that is not one. */
 export function toCommand(value: unknown): RestCommand {
   if (!Array.isArray(value) || value.length === 0) {
     throw new BadCommand("ERR empty command");
@@ -64,7 +64,7 @@ function toArgument(value: unknown): string {
   throw new BadCommand("ERR invalid command: every argument is a string, a number or a boolean");
 }
 
-/** The text of the first comment line; a `#!lua` line may stand before it. */
+/** The text of the first comment line, which a `#!lua` line may precede. */
 function scriptName(script: string): string | undefined {
   const [first = "", second = ""] = script.trimStart().split("\n", 2);
   const line = first.startsWith("#!") ? second : first;

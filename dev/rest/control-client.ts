@@ -1,7 +1,7 @@
 import type { CountersSnapshot } from "./counters.ts";
 import type { FaultKind, PlainFault } from "./faults.ts";
 
-/** What the control plane understands, one JSON object a request. */
+/** What the control plane accepts, one JSON object per request. */
 export type ControlRequest =
   | { readonly op: "open-session"; readonly token?: string }
   | { readonly op: SessionOp; readonly token: string }
@@ -23,10 +23,10 @@ export interface ControlSession {
 export interface ControlClient {
   openSession(token?: string): Promise<ControlSession>;
   closeSession(token: string): Promise<void>;
-  /** Cuts every request and event stream of the session that is in flight. */
+  /** Drops every request and event stream of the session that is in flight. */
   disconnect(token: string): Promise<void>;
   counters(token: string): Promise<ControlCounters>;
-  /** Counters and fault hits back to zero. */
+  /** Resets counters and fault hits to zero. */
   reset(token: string): Promise<void>;
   addFault(token: string, fault: PlainFault): Promise<void>;
   clearFaults(token: string): Promise<void>;
@@ -37,7 +37,7 @@ export interface ControlClient {
   command(...command: (string | number)[]): Promise<unknown>;
 }
 
-/** Drives a REST front from anywhere with `fetch`, workerd included. */
+/** Controls a REST front from any runtime with `fetch`, workerd included. */
 export function controlClient(url: string, controlToken: string): ControlClient {
   const call = (request: ControlRequest): Promise<unknown> => post(url, controlToken, request);
   const tell = async (request: ControlRequest): Promise<void> => {
@@ -76,7 +76,7 @@ async function post(url: string, controlToken: string, request: ControlRequest):
 
 function checked<T>(value: unknown, is: (value: unknown) => value is T): T {
   if (!is(value)) {
-    throw new Error("the control plane gave an answer of an unknown shape");
+    throw new Error("the control plane returned an unexpected response");
   }
   return value;
 }

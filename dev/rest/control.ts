@@ -2,11 +2,11 @@ import { applyCommands } from "./apply.ts";
 import type { Answer } from "./apply.ts";
 import { toCommand } from "./command.ts";
 import type { ControlRequest } from "./control-client.ts";
-import type { FrontState } from "./front.ts";
 import { errorBody } from "./reply.ts";
 import type { RestSession } from "./session.ts";
+import type { FrontState } from "./state.ts";
 
-/** The control plane: for tests that live in another runtime and for the demo. Only our own client speaks to it. */
+/** The control plane: for tests in another runtime and for the demo. Only our own client uses it. */
 export async function handleControl(
   state: FrontState,
   token: string | undefined,
@@ -18,7 +18,7 @@ export async function handleControl(
   try {
     const request: unknown = JSON.parse(body.toString("utf8"));
     if (!isControlRequest(request)) {
-      throw new Error("a control request is an object with an op and, mostly, a token");
+      throw new Error("a control request is an object with an op and, for most ops, a token");
     }
     if (request.op === "command") {
       const commands = [toCommand(request.command)];

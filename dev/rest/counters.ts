@@ -11,7 +11,7 @@ export interface CountersSnapshot {
   readonly requests: number;
   /** Commands received: what Upstash would bill. */
   readonly commands: number;
-  /** Commands given to Redis; differs from `commands` under faults. */
+  /** Commands sent to Redis; differs from `commands` under faults. */
   readonly applied: number;
   readonly byName: Readonly<Record<string, number>>;
   readonly byScript: Readonly<Record<string, number>>;

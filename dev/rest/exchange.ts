@@ -5,14 +5,14 @@ import type { FaultKind, FaultSpec } from "./faults.ts";
 import { errorBody } from "./reply.ts";
 import type { RestSession } from "./session.ts";
 
-/** One HTTP request that carries commands, from its arrival to its answer or its broken socket. */
+/** One HTTP request that carries commands, from its arrival to its response or a broken socket. */
 export interface Exchange {
   readonly kind: CommandsKind;
   readonly commands: readonly RestCommand[];
   readonly session: RestSession;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** Does the work once; undefined if the response has been taken over, as by an event stream. */
+  /** Executes the commands once; undefined if the response was taken over, as by an event stream. */
   readonly apply: () => Promise<Answer | undefined>;
 }
 
@@ -20,7 +20,7 @@ type Outcome = Promise<Answer | undefined>;
 
 const HTML_PAGE = "<html><head><title>Bad Gateway</title></head><body>Bad Gateway</body></html>";
 
-/** Carries out a request under the session's latency and faults. */
+/** Handles a request under the session's latency and faults. */
 export async function exchange(one: Exchange): Promise<void> {
   const { session, commands } = one;
   session.counters.received(commands);
@@ -68,7 +68,7 @@ async function applyIfAsked(one: Exchange, { apply: asked = false }: FaultSpec):
   }
 }
 
-/** What each kind of fault leaves to be answered; undefined when it has dealt with the response itself. */
+/** The answer each kind of fault leaves to be sent; undefined when it has handled the response itself. */
 const outcomes: Record<FaultKind, (one: Exchange, fault: FaultSpec) => Outcome> = {
   "delay-request": apply,
   "delay-response": apply,
@@ -135,6 +135,6 @@ function cut(response: ServerResponse, answer: Answer | undefined): void {
   const bytes = Buffer.from(answer.body);
   const length = { "content-type": "application/json", "content-length": bytes.length };
   response.writeHead(answer.status, length);
-  // Destroyed only once written: the client must see a cut body, not a lost reply.
+  // Destroyed only once written: the client must see a truncated body, not a lost reply.
   response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.destroy());
 }

@@ -1,15 +1,15 @@
 import type { RestCommand } from "./command.ts";
 
 /**
- * - `drop-request`: the socket dies, nothing is applied.
- * - `drop-response`: applied, then the socket dies.
- * - `delay-request`, `delay-response`: a wait before, after the commands are applied.
- * - `hang`: never answers until the client leaves; applied or not.
- * - `cut-body`: applied; headers and half of the body, then the socket dies.
+ * - `drop-request`: the socket is closed, nothing is applied.
+ * - `drop-response`: applied, then the socket is closed.
+ * - `delay-request`, `delay-response`: a delay before, after the commands are applied.
+ * - `hang`: never answers until the client disconnects; not applied unless `apply`.
+ * - `cut-body`: applied; headers and half of the body, then the socket is closed.
  * - `error-json`, `error-html`: an error status; not applied unless `apply`.
  * - `duplicate`: applied twice.
- * - `hold-late`: the socket dies now, the commands are applied later.
- * - `null-result`: `{"result":null}` whatever Redis would say; not applied unless `apply`.
+ * - `hold-late`: the socket is closed now, the commands are applied later.
+ * - `null-result`: `{"result":null}` whatever Redis would reply; not applied unless `apply`.
  */
 export type FaultKind =
   | "drop-request"
@@ -24,18 +24,18 @@ export type FaultKind =
   | "hold-late"
   | "null-result";
 
-/** The part of a fault that can also be sent as JSON to the control plane. */
+/** The part of a fault that can be sent to the control plane as JSON. */
 export interface PlainFault {
   readonly kind: FaultKind;
   /** Command name, `eval` for example. @default any */
   readonly command?: string;
   /** Script name without `leasehold:`, `acquire` for example. @default any */
   readonly script?: string;
-  /** How many requests it hits. @default every one */
+  /** How many requests it hits. @default all */
   readonly times?: number;
-  /** Chance of hitting a matching request. @default 1 */
+  /** Probability of hitting a matching request. @default 1 */
   readonly probability?: number;
-  /** How long the waiting kinds wait. @default 0 */
+  /** How long the delaying kinds wait. @default 0 */
   readonly ms?: number;
   /** For `hang`, `error-json`, `error-html`, `null-result`. @default false */
   readonly apply?: boolean;
@@ -56,7 +56,7 @@ export interface FaultMatch {
 export interface FaultSpec extends PlainFault {
   /** A command or script name, or conditions that must all hold for one command of the request. */
   readonly match?: string | FaultMatch;
-  /** The waiting kinds wait for this instead of `ms`: a test can let go without guessing times. */
+  /** The delaying kinds wait for this instead of `ms`: a test can let go without guessing times. */
   readonly until?: Promise<unknown>;
   /** Numbers in [0, 1) for `probability`. @default Math.random */
   readonly random?: () => number;
@@ -83,12 +83,12 @@ export class RestFaults {
     };
   }
 
-  /** Removes every fault; requests they have already hit go on as hit. */
+  /** Removes every fault; requests already hit stay hit. */
   clear(): void {
     this.#active = [];
   }
 
-  /** What befalls a request: any number of delays and at most one of the other kinds. */
+  /** The faults that hit a request: any number of delays and at most one of the other kinds. */
   take(commands: readonly RestCommand[]): FaultSpec[] {
     const taken: FaultSpec[] = [];
     for (const fault of this.#active) {

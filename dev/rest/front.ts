@@ -8,6 +8,7 @@ import { exchange, respond } from "./exchange.ts";
 import { errorBody } from "./reply.ts";
 import { parseRequest, readBody, requestToken } from "./request.ts";
 import { RestSession } from "./session.ts";
+import type { FrontState } from "./state.ts";
 import { streamSubscription } from "./subscribe.ts";
 import { RestUpstream, UpstreamLost } from "./upstream.ts";
 
@@ -20,26 +21,18 @@ export interface RestFrontOptions {
 /** An Upstash-compatible REST endpoint on loopback in front of a real Redis. */
 export interface RestFront {
   readonly url: string;
-  /** Opens the control plane, `POST /_control`; see rest-control-client.ts. */
+  /** Opens the control plane, `POST /_control`; see control-client.ts. */
   readonly controlToken: string;
-  /** A bearer token with counters and faults of its own. */
+  /** A bearer token with its own counters and faults. */
   readonly openSession: (token?: string) => RestSession;
-  /** Cuts every connection, drops late commands and leaves nothing running. */
+  /** Closes every connection, drops late commands and leaves nothing running. */
   readonly stop: () => Promise<void>;
-}
-
-/** What the parts of the front share. */
-export interface FrontState {
-  readonly upstream: RestUpstream;
-  readonly sessions: ReadonlyMap<string, RestSession>;
-  readonly controlToken: string;
-  readonly openSession: (token?: string) => RestSession;
 }
 
 const METHODS = new Set(["GET", "POST", "PUT", "HEAD"]);
 const WRONG_TOKEN = "WRONGPASS invalid or missing auth token";
 
-/** Starts the front; it answers from the moment this resolves. */
+/** Starts the front; it accepts requests once this resolves. */
 export async function startRestFront({ redisUrl, port = 0 }: RestFrontOptions): Promise<RestFront> {
   const upstream = new RestUpstream(redisUrl);
   const sessions = new Map<string, RestSession>();
@@ -57,7 +50,7 @@ export async function startRestFront({ redisUrl, port = 0 }: RestFrontOptions): 
   const server = createServer((request, response) => {
     void serve(state, request, response);
   });
-  // The server never hangs up on an idle connection: that would race with a request just being sent.
+  // The server never closes an idle connection: that would race with a request just being sent.
   server.keepAliveTimeout = 0;
   url = `http://127.0.0.1:${await listen(server, port)}`;
   return {
@@ -121,7 +114,7 @@ async function route(
   await exchange({ kind, commands, session, request, response, apply });
 }
 
-/** A broken socket needs no answer; anything else gets one, so that no client waits forever. */
+/** A broken socket needs no response; anything else gets one, so that no client waits forever. */
 function fail(response: ServerResponse, error: unknown): void {
   if (response.headersSent || response.destroyed) {
     response.destroy();

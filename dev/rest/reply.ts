@@ -1,7 +1,7 @@
 import { ErrorReply } from "@redis/client";
 
 /**
- * A reply as the front's connection decodes it: strings stay bytes, and integers come as decimal text, because a
+ * A reply as the front's connection decodes it: strings stay bytes, and integers become decimal text, because a
  * JavaScript number would round those beyond 2^53.
  */
 export type RedisReply = null | string | Buffer | ErrorReply | readonly RedisReply[];
@@ -29,7 +29,7 @@ function resultJson(reply: RedisReply, base64: boolean, top: boolean): string {
     return stringJson(Buffer.from(reply.message), base64);
   }
   if (Buffer.isBuffer(reply)) {
-    // Upstash leaves the status OK as it is; inside an array its client would decode it as base64.
+    // Upstash leaves the status OK unencoded; inside an array its client would decode it as base64.
     const isStatus = top && reply.toString() === "OK";
     return stringJson(reply, base64 && !isStatus);
   }

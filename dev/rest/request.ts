@@ -20,7 +20,7 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    // Reads on to the end: an answer sent while the client is still writing is often lost with its socket.
+    // Keeps reading to the end: a response sent while the client is still writing is often lost with its socket.
     if (size <= MAX_REQUEST_BYTES) {
       chunks.push(chunk);
     }

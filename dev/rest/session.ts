@@ -5,13 +5,13 @@ import { RestCounters } from "./counters.ts";
 import { RestFaults } from "./faults.ts";
 import type { FaultSpec } from "./faults.ts";
 
-/** One bearer token: what it sent, and what goes wrong for it. Sessions on one front do not see each other. */
+/** One bearer token: its counters and its faults. Sessions on one front are isolated from each other. */
 export class RestSession {
   readonly url: string;
   readonly token: string;
   readonly counters = new RestCounters();
   readonly faults = new RestFaults();
-  /** Time on the wire of every request, half of it before and half after Redis. */
+  /** Network latency of every request, half of it before and half after Redis. */
   latencyMs: number | (() => number) = 0;
   readonly #ended = new AbortController();
   readonly #inFlight = new Set<ServerResponse>();
@@ -22,18 +22,18 @@ export class RestSession {
     this.url = url;
     this.token = token;
     this.#onClose = onClose;
-    // One listener a waiting request: hundreds at once are no leak.
+    // One listener per waiting request: hundreds at once are not a leak.
     setMaxListeners(0, this.#ended.signal);
   }
 
-  /** The token is refused from now on, its requests in flight are cut and late commands are dropped. */
+  /** From now on the token is refused; its requests in flight are cut off and late commands are dropped. */
   close(): void {
     this.#onClose();
     this.#ended.abort();
     this.disconnect();
   }
 
-  /** Cuts every request and event stream in flight; what they asked of Redis may still be applied. */
+  /** Drops every request and event stream in flight; their commands may still be applied. */
   disconnect(): void {
     for (const response of this.#inFlight) {
       response.destroy();
@@ -53,13 +53,13 @@ export class RestSession {
     return (typeof this.latencyMs === "number" ? this.latencyMs : this.latencyMs()) / 2;
   }
 
-  /** Counts a response among those that disconnect() cuts. */
+  /** Adds a response to those that disconnect() drops. */
   track(response: ServerResponse): void {
     this.#inFlight.add(response);
     response.once("close", () => this.#inFlight.delete(response));
   }
 
-  /** Keeps work that goes on after its request was answered; nobody is left to be told of its failure. */
+  /** Tracks work that outlasts its request; nobody is left to report its failure to. */
   later(work: Promise<unknown>): void {
     const kept: Promise<unknown> = work
       .catch(() => undefined)

@@ -11,7 +11,7 @@ export interface Subscription extends Channel {
   readonly response: ServerResponse;
 }
 
-/** Streams a channel as server-sent events until the client leaves or Redis goes away; the response is then its own. */
+/** Streams a channel as server-sent events until the client disconnects or Redis goes away; takes over the response. */
 export async function streamSubscription(subscription: Subscription): Promise<undefined> {
   const { name, pattern, upstream, response } = subscription;
   const client = await upstream.dedicated();
@@ -38,7 +38,7 @@ export async function streamSubscription(subscription: Subscription): Promise<un
 }
 
 function writeEvent(response: ServerResponse, data: Buffer): void {
-  // A line break would end the field; the event stream format repeats the field instead.
+  // A line break would end the field; the event stream format repeats the field name instead.
   const text = data.toString("utf8").replaceAll(/\r\n|\r|\n/g, "\ndata: ");
   response.write(`data: ${text}\n\n`);
 }

@@ -9,7 +9,7 @@ export class UpstreamLost extends Error {
   override readonly name = "UpstreamLost";
 }
 
-/** The front's way to Redis. Nothing is queued and nothing is sent twice: a lost connection fails what was on it. */
+/** The front's connections to Redis. Nothing is queued or sent twice: a lost connection fails the commands on it. */
 export class RestUpstream {
   readonly #url: string;
   readonly #open = new Set<Client>();
@@ -28,7 +28,7 @@ export class RestUpstream {
     return Promise.all(commands.map((command) => send(client, command.args)));
   }
 
-  /** Runs commands as MULTI/EXEC on a connection of its own; an error reply when Redis discards the transaction. */
+  /** Runs commands as MULTI/EXEC on a dedicated connection; an error reply when Redis discards the transaction. */
   async transaction(commands: readonly RestCommand[]): Promise<RedisReply> {
     const client = await this.dedicated();
     try {
@@ -40,10 +40,10 @@ export class RestUpstream {
     }
   }
 
-  /** A connection for one caller, who gives it back with release(). */
+  /** A connection for one caller, who returns it with release(). */
   async dedicated(): Promise<Client> {
     const client = openClient(this.#url);
-    // connect() and the commands in flight reject by themselves; without a listener Node would throw this again.
+    // connect() and the commands in flight reject on their own; without a listener Node would also throw the error.
     client.on("error", () => {});
     this.#open.add(client);
     try {

@@ -1,13 +1,13 @@
 import { KillTest, type KillReport } from "../../test/chaos/kill.ts";
-import { openSideDoor } from "../../test/chaos/local-wire.ts";
+import { openDirectConnection } from "../../test/chaos/local-wire.ts";
 import type { Stack } from "../stack.ts";
 
 export const PROCESSES = 5;
 const TTL_MS = 1_000;
-/** Of so many rounds one stops a process beyond its TTL, instead of killing it. */
+/** Every so many rounds a process is paused beyond its TTL instead of killed. */
 const STOP_EVERY = 8;
 
-/** Processes that are killed or stopped in their critical sections, until `kills` of them are dead. */
+/** Kills or pauses processes in their critical sections, until `kills` of them are dead. */
 export async function soakKills(options: {
   readonly stack: Stack;
   readonly kills: number;
@@ -15,14 +15,14 @@ export async function soakKills(options: {
   readonly onProgress: (report: KillReport) => void;
 }): Promise<KillReport> {
   const { stack, ...rest } = options;
-  const door = await openSideDoor(stack.redis.url);
+  const direct = await openDirectConnection(stack.redis.url);
   try {
     const { url, token } = stack.session;
-    const { command } = door;
-    const crowd = { processes: PROCESSES, keys: ["a", "b"], ttl: TTL_MS, stopEvery: STOP_EVERY };
-    return await new KillTest({ url, token, command, ...crowd, ...rest }).run();
+    const { command } = direct;
+    const shared = { processes: PROCESSES, keys: ["a", "b"], ttl: TTL_MS, stopEvery: STOP_EVERY };
+    return await new KillTest({ url, token, command, ...shared, ...rest }).run();
   } finally {
-    door.close();
+    direct.close();
   }
 }
 
@@ -30,12 +30,12 @@ export function killFigures(report: KillReport): (readonly [string, string | num
   const { kills, stops, takeovers, inTime, worstTakeoverMs, updates, staleRefused } = report;
   return [
     ["killed with SIGKILL in a critical section", kills],
-    ["stopped beyond the TTL, then continued", stops],
+    ["paused beyond the TTL (SIGSTOP), then continued", stops],
     ["locks they left behind, taken over", takeovers],
     [`  of these within the TTL (${TTL_MS} ms) and one retry`, inTime],
-    ["  longest, in ms", worstTakeoverMs],
+    ["  slowest, in ms", worstTakeoverMs],
     ["updates accepted, none lost", updates],
-    ["stale reads and writes refused", staleRefused],
+    ["stale reads and writes rejected", staleRefused],
     ["stale writes accepted, updates lost and other violations", report.violations.length],
   ];
 }

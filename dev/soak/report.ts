@@ -1,4 +1,4 @@
-/** Lines for people: numbers with thousands, one column for what and one for how much. */
+/** Human-readable lines: labels in one column, numbers with thousands separators in the other. */
 export function formatFigures(figures: readonly (readonly [string, string | number])[]): string {
   const width = Math.max(...figures.map(([what]) => what.length));
   return figures.map(([what, figure]) => `  ${what.padEnd(width)}  ${show(figure)}`).join("\n");
@@ -16,7 +16,7 @@ export function show(figure: string | number): string {
 const LINE_EVERY_MS = 10_000;
 const FRAME_MS = 200;
 
-/** One line that changes in a terminal; a line now and then where there is none. */
+/** A status line that updates in place on a terminal; elsewhere, a new line now and then. */
 export class ProgressLine {
   #shownAt = 0;
 

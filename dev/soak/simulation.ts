@@ -2,16 +2,16 @@ import { Worker } from "node:worker_threads";
 import type { Summary } from "../../test/model/simulation.ts";
 import { addSummaries, type SimulatorMessage } from "./simulator.ts";
 
-/** Schedules of one thread never meet those of another. */
+/** So that no two threads run the same schedule. */
 const SEEDS_A_THREAD = 100_000_000;
 
 export interface SimulationResult {
   readonly summary: Summary | undefined;
-  /** How the first violations come about. */
-  readonly story: string;
+  /** The traces of the first violations. */
+  readonly trace: string;
 }
 
-/** Plays schedules on threads of their own until the signal; `onProgress` hears of all threads together. */
+/** Runs schedules on worker threads until the signal; `onProgress` gets the total over all threads. */
 export async function simulate(options: {
   readonly seed: number;
   readonly threads: number;
@@ -33,8 +33,8 @@ export async function simulate(options: {
     }),
   );
   await Promise.all(runs);
-  const stories = latest.map(({ story = "" }) => story).filter((story) => story !== "");
-  return { summary: total(), story: stories.join("\n\n") };
+  const traces = latest.map(({ trace = "" }) => trace).filter((trace) => trace !== "");
+  return { summary: total(), trace: traces.join("\n\n") };
 }
 
 function runThread(
@@ -43,7 +43,7 @@ function runThread(
   onMessage: (message: SimulatorMessage) => void,
 ): Promise<void> {
   const thread = new Worker(new URL("simulator.ts", import.meta.url), { workerData: seed });
-  // What it is told does not matter: one word ends it.
+  // The content does not matter: any message stops it.
   // oxlint-disable-next-line unicorn/require-post-message-target-origin
   const stop = (): void => thread.postMessage("stop");
   if (signal.aborted) stop();
@@ -54,7 +54,7 @@ function runThread(
     thread.once("exit", (code) => {
       signal.removeEventListener("abort", stop);
       if (code === 0) resolve();
-      else reject(new Error(`the simulator has ended with status ${code}`));
+      else reject(new Error(`the simulator exited with status ${code}`));
     });
   });
 }

@@ -1,17 +1,17 @@
-/** A thread that plays schedule after schedule until it is told to stop. */
+/** A worker thread that runs schedule after schedule until it is told to stop. */
 import { setImmediate as turn } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
-import { runSchedules, tell, type Summary } from "../../test/model/simulation.ts";
+import { runSchedules, describeViolations, type Summary } from "../../test/model/simulation.ts";
 
-/** What the thread says: how far it is, and in the end how its violations come about. */
+/** What the thread posts: its progress, and at the end the traces of its violations. */
 export interface SimulatorMessage {
   readonly summary: Summary;
   /** Set in the last message. */
-  readonly story?: string;
+  readonly trace?: string;
 }
 
-/** Between two looks at whether to stop. */
-const AT_ONCE = 50;
+/** Schedules between two checks for a stop message. */
+const BATCH = 50;
 
 export function addSummaries(one: Summary, other: Summary): Summary {
   const faults = Object.entries(other.faults).map(([kind, hits]) => {
@@ -35,11 +35,11 @@ if (parentPort !== null) {
   let seed = Number(workerData);
   let total = await runSchedules({ seed, count: 0 });
   while (!order.isOver) {
-    total = addSummaries(total, await runSchedules({ seed, count: AT_ONCE }));
-    seed += AT_ONCE;
+    total = addSummaries(total, await runSchedules({ seed, count: BATCH }));
+    seed += BATCH;
     port.postMessage({ summary: total } satisfies SimulatorMessage);
     await turn();
   }
-  const story = await tell(total.violations);
-  port.postMessage({ summary: total, story } satisfies SimulatorMessage);
+  const trace = await describeViolations(total.violations);
+  port.postMessage({ summary: total, trace } satisfies SimulatorMessage);
 }

@@ -1,7 +1,8 @@
 /**
- * `npm run soak -- --minutes 10`: simulated schedules on every core but one, and real acquisitions on a
- * wire with faults. `npm run soak -- --kills 200`: processes that are killed in their critical sections;
- * with `--workers 2` also beside Workers on so many workerd processes. Ends with status 0 only if no promise was broken; Ctrl-C prints what is known so far.
+ * `npm run soak -- --minutes 10`: simulated schedules on every core but one, and real acquisitions over a
+ * faulty network. `npm run soak -- --kills 200`: processes that are killed in their critical sections; with
+ * `--workers 2` they also contend with Workers on that many workerd processes. Exits with status 0 only if
+ * no guarantee was violated; Ctrl-C prints the results so far.
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
@@ -18,13 +19,13 @@ const AT_ONCE = 48;
 const say = (line: string): void => console.log(line);
 const line = new ProgressLine();
 const interrupt = new AbortController();
-/** Rejections that nobody has handled. */
+/** Unhandled rejections. */
 const unhandled: string[] = [];
 
 interface Arguments {
   readonly minutes: number;
   readonly kills: number;
-  /** workerd processes that contend with those that are killed. */
+  /** workerd processes that contend with the killed ones. */
   readonly workers: number;
   readonly seed: number;
 }
@@ -49,9 +50,9 @@ function readArguments(): Arguments {
   return { minutes, kills, workers, seed };
 }
 
-/** Both halves at once, for so long. The violations. */
+/** Runs the simulation and the network tests concurrently. Returns the violations. */
 async function soak(stack: Stack, minutes: number, seed: number): Promise<string[]> {
-  say(`Schedules from seed ${seed}, and real acquisitions, for ${minutes} min …`);
+  say(`Running schedules from seed ${seed} and real acquisitions for ${minutes} min …`);
   const time = AbortSignal.timeout(minutes * 60_000);
   const signal = AbortSignal.any([time, interrupt.signal]);
   const started = performance.now();
@@ -79,36 +80,36 @@ async function soak(stack: Stack, minutes: number, seed: number): Promise<string
     soakWire({ stack, atOnce: AT_ONCE, signal, onProgress: onWired }),
   ]);
   line.clear();
-  const { summary, story } = simulated;
+  const { summary, trace } = simulated;
   const broken = (summary?.violations ?? []).map((one) => `seed ${one.seed}: ${one.violation}`);
   say(
     `\n${formatFigures([
       ["simulated schedules", summary?.schedules ?? 0],
       ["  steps", summary?.steps ?? 0],
       ["  locks granted", summary?.grants ?? 0],
-      ["  taken over from the dead", summary?.takeovers ?? 0],
+      ["  taken over from dead holders", summary?.takeovers ?? 0],
       ["  violations", broken.length],
-      ["cases on the wire", wired.cases],
+      ["network test cases", wired.cases],
       ["  hit by a fault", wired.hitCases],
       ["  faulted real acquisitions", wired.acquisitions],
       ["  violations, orphans and leaks", wired.violations.length],
       ["unhandled rejections", unhandled.length],
     ])}\n`,
   );
-  say(formatCounts("Faults in schedules, by kind:", summary?.faults ?? {}));
-  say(`\n${formatCounts("Requests hit on the wire, by fault:", wired.faults)}`);
-  if (story !== "") say(`\n${story}`);
+  say(formatCounts("Faults in the schedules, by kind:", summary?.faults ?? {}));
+  say(`\n${formatCounts("Requests hit on the network, by fault:", wired.faults)}`);
+  if (trace !== "") say(`\n${trace}`);
   return [...broken, ...wired.violations];
 }
 
 function showKills({ kills, stops, takeovers, violations }: KillReport): void {
   line.show(
-    `${kills} killed, ${stops} stopped, ${takeovers} takeovers, ${violations.length} violations`,
+    `${kills} killed, ${stops} paused, ${takeovers} takeovers, ${violations.length} violations`,
   );
 }
 
 async function killProcesses(stack: Stack, kills: number): Promise<string[]> {
-  say(`\n${PROCESSES} processes, of which ${kills} are killed in their critical sections …`);
+  say(`\n${PROCESSES} contending processes, with ${kills} kills in their critical sections …`);
   const { signal } = interrupt;
   const report = await soakKills({ stack, kills, signal, onProgress: showKills });
   line.clear();
@@ -118,7 +119,7 @@ async function killProcesses(stack: Stack, kills: number): Promise<string[]> {
 
 async function contendWithWorkers(stack: Stack, kills: number, workers: number): Promise<string[]> {
   say(
-    `\n3 processes, of which ${kills} are killed, and ${workers} of workerd that want the same lock …`,
+    `\n3 processes, with ${kills} kills, and ${workers} workerd processes that contend for the same lock …`,
   );
   const { signal } = interrupt;
   const report = await soakWorkers({ stack, workers, kills, signal, onProgress: showKills });
@@ -130,10 +131,10 @@ async function contendWithWorkers(stack: Stack, kills: number, workers: number):
 function stopOnInterrupt(): void {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
-      // The second time there is no waiting: Redis and every process end with this one.
+      // A second signal exits immediately: Redis and all processes end with this one.
       if (interrupt.signal.aborted) process.exit(130);
       line.clear();
-      say("Interrupted: ending what is under way …");
+      say("Interrupted: stopping …");
       interrupt.abort();
     });
   }
@@ -159,7 +160,9 @@ async function main(): Promise<number> {
   }
   violations.push(...unhandled.map((reason) => `unhandled rejection: ${reason}`));
   for (const violation of violations.slice(0, 50)) say(`VIOLATION  ${violation}`);
-  say(violations.length === 0 ? "\nNo promise was broken." : `\n${violations.length} violations.`);
+  say(
+    violations.length === 0 ? "\nNo guarantee was violated." : `\n${violations.length} violations.`,
+  );
   if (violations.length > 0) return 1;
   return interrupt.signal.aborted ? 130 : 0;
 }

@@ -1,16 +1,20 @@
 import { randomCase, runCase, type WireCase } from "../../test/chaos/case.ts";
-import { localWire, openSideDoor, type SideDoor } from "../../test/chaos/local-wire.ts";
+import {
+  localWire,
+  openDirectConnection,
+  type DirectConnection,
+} from "../../test/chaos/local-wire.ts";
 import { LagMeter, inPool } from "../../test/chaos/pool.ts";
 import { GRACE_MS, TTL_MS } from "../../test/chaos/scene.ts";
 import { systemRuntime } from "../../src/index.ts";
 import type { Stack } from "../stack.ts";
 
-/** What came of real acquisitions over a wire with faults. */
+/** Results of real acquisitions over a faulty network. */
 export interface WireSummary {
   cases: number;
-  /** Cases in which a fault has hit a request. */
+  /** Cases in which a fault hit a request. */
   hitCases: number;
-  /** Acquisitions in these. */
+  /** Acquisitions in those cases. */
   acquisitions: number;
   /** Requests that were hit, by fault. */
   readonly faults: Record<string, number>;
@@ -19,7 +23,7 @@ export interface WireSummary {
 
 const VIOLATIONS_KEPT = 200;
 
-/** Lives one case after the other, some at a time, until the signal. */
+/** Runs test cases, `atOnce` at a time, until the signal. */
 export async function soakWire(options: {
   readonly stack: Stack;
   readonly atOnce: number;
@@ -27,10 +31,10 @@ export async function soakWire(options: {
   readonly onProgress: (summary: WireSummary) => void;
 }): Promise<WireSummary> {
   const { stack, atOnce, signal, onProgress } = options;
-  const door = await openSideDoor(stack.redis.url);
+  const direct = await openDirectConnection(stack.redis.url);
   const lag = new LagMeter();
   lag.start();
-  const openWire = (): ReturnType<typeof localWire> => localWire(stack.front, door);
+  const openWire = (): ReturnType<typeof localWire> => localWire(stack.front, direct);
   const summary: WireSummary = {
     cases: 0,
     hitCases: 0,
@@ -51,10 +55,10 @@ export async function soakWire(options: {
       summary.violations.splice(VIOLATIONS_KEPT);
       onProgress(summary);
     });
-    summary.violations.push(...(await orphans(door)));
+    summary.violations.push(...(await orphans(direct)));
   } finally {
     lag.stop();
-    door.close();
+    direct.close();
   }
   return summary;
 }
@@ -63,8 +67,8 @@ function* casesUntil(signal: AbortSignal): Generator<WireCase> {
   while (!signal.aborted) yield randomCase(Math.random);
 }
 
-/** Locks and processes that outlive every case and its TTL. */
-async function orphans({ command }: SideDoor): Promise<string[]> {
+/** Locks and liveness keys that outlive their case and its TTL. */
+async function orphans({ command }: DirectConnection): Promise<string[]> {
   await systemRuntime.sleep(TTL_MS + 200);
   const names = (await command("KEYS", "{*}*")) as string[];
   const left = names.filter((name) => !/\}(?:fence|gone:.*)$/s.test(name));
@@ -76,7 +80,9 @@ async function orphans({ command }: SideDoor): Promise<string[]> {
   const ages = await Promise.all(tombstones.map((name) => command("PTTL", name)));
   const forever = ages.filter((ttl) => Number(ttl) === -1 || Number(ttl) > GRACE_MS).length;
   return [
-    ...orphaned.map(({ name, ttl }) => `${name} is left for ${ttl} ms after everything has ended`),
-    ...(forever > 0 ? [`${forever} tombstones outlive their grace`] : []),
+    ...orphaned.map(
+      ({ name, ttl }) => `${name} still has ${ttl} ms to live after everything has ended`,
+    ),
+    ...(forever > 0 ? [`${forever} tombstones outlive their grace period`] : []),
   ];
 }

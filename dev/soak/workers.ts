@@ -1,24 +1,24 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KillTest, type KillReport } from "../../test/chaos/kill.ts";
-import { openSideDoor } from "../../test/chaos/local-wire.ts";
+import { openDirectConnection } from "../../test/chaos/local-wire.ts";
 import type { Stack } from "../stack.ts";
 import { startWorker, type WorkerProcess } from "../worker/process.ts";
 
 const SKU = "contended";
-/** The example Worker's lock and what it protects have one name. */
+/** In the example Worker the lock and what it protects share a name. */
 const KEY = `stock:${SKU}`;
-const PLENTY = 1_000_000;
-const BUYERS_A_WORKER = 3;
+const INITIAL_STOCK = 1_000_000;
+const BUYERS_PER_WORKER = 3;
 
 export interface WorkersReport extends KillReport {
-  /** Items that Workers have taken. */
+  /** Items sold by Workers. */
   taken: number;
 }
 
 /**
- * Workers on several workerd processes and Node processes contend for one key; the Node processes are
- * killed meanwhile. Nobody may change the stock while another is at it.
+ * Workers on several workerd processes and Node processes contend for one key, while the Node processes are
+ * being killed. Nobody may change the stock while another holds the lock.
  */
 export async function soakWorkers(options: {
   readonly stack: Stack;
@@ -31,7 +31,7 @@ export async function soakWorkers(options: {
   const { url, token } = stack.session;
   const redis = { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token };
   const secrets = { ...redis, ADMIN_TOKEN: randomUUID() };
-  const door = await openSideDoor(stack.redis.url);
+  const direct = await openDirectConnection(stack.redis.url);
   const running: WorkerProcess[] = [];
   const lefts: number[] = [];
   const end = new AbortController();
@@ -40,13 +40,20 @@ export async function soakWorkers(options: {
       running.push(await startWorker({ secrets }));
     }
     const urls = await Promise.all(running.map(({ ready }) => ready));
-    await door.command("SET", KEY, PLENTY);
+    await direct.command("SET", KEY, INITIAL_STOCK);
     const buyers = urls.flatMap((worker) =>
-      Array.from({ length: BUYERS_A_WORKER }, () => buy(worker, lefts, end.signal)),
+      Array.from({ length: BUYERS_PER_WORKER }, () => buy(worker, lefts, end.signal)),
     );
-    const { command } = door;
-    const crowd = { processes: 3, keys: [KEY], ttl: 1_000, stopEvery: 8, prefix: "", watched: KEY };
-    const report = await new KillTest({ url, token, command, ...crowd, ...rest }).run();
+    const { command } = direct;
+    const shared = {
+      processes: 3,
+      keys: [KEY],
+      ttl: 1_000,
+      stopEvery: 8,
+      prefix: "",
+      watched: KEY,
+    };
+    const report = await new KillTest({ url, token, command, ...shared, ...rest }).run();
     end.abort();
     await Promise.all(buyers);
     const left = Number(await command("GET", KEY));
@@ -58,7 +65,7 @@ export async function soakWorkers(options: {
   } finally {
     end.abort();
     await Promise.all(running.map((worker) => worker.stop()));
-    door.close();
+    direct.close();
   }
 }
 
@@ -74,7 +81,8 @@ async function buy(worker: string, lefts: number[], signal: AbortSignal): Promis
 function stockFlaws(lefts: readonly number[], left: number): string[] {
   const flaws: string[] = [];
   if (new Set(lefts).size !== lefts.length) flaws.push("two buyers were sold the same item");
-  // Who was refused in the end may have taken one all the same.
-  if (PLENTY - left < lefts.length) flaws.push(`${lefts.length} were sold, but ${left} are left`);
+  // A buyer whose request failed may have taken an item nevertheless.
+  if (INITIAL_STOCK - left < lefts.length)
+    flaws.push(`${lefts.length} were sold, but ${left} are left`);
   return flaws;
 }

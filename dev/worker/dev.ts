@@ -1,6 +1,6 @@
 /**
- * `npm run dev`: the example Worker on workerd, reloaded when a source file changes, against a Redis
- * of its own. PORT chooses the port. Runs until Ctrl-C.
+ * `npm run dev`: the example Worker on workerd, reloaded when a source file changes, against its own
+ * Redis. PORT sets the port. Runs until Ctrl-C.
  */
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,7 +18,9 @@ async function choosePort(wanted: string | undefined): Promise<number> {
     throw new Error(`PORT must be an integer from 1 to 65535, but is "${wanted}"`);
   }
   if (!(await isFree(port))) {
-    throw new Error(`Port ${port} is taken. Choose another PORT, or unset it to get a free one.`);
+    throw new Error(
+      `Port ${port} is in use. Set PORT to another one, or unset it to get a free one.`,
+    );
   }
   return port;
 }
@@ -31,7 +33,7 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** What to try, in an order that tells a story. */
+/** Commands to try, each building on the one before. */
 function examples(url: string): string {
   const admin = `-H 'authorization: Bearer ${ADMIN_TOKEN}'`;
   const reset = `-X PUT ${url}/stock/tea -d 50`;
@@ -39,22 +41,22 @@ function examples(url: string): string {
     `  seq 50 | xargs -P 50 -I@ curl -s -o /dev/null -X POST ${url}/stock/tea/${route}; curl ${url}/stock/tea`;
   return [
     `\nThe Worker is at ${url}\n`,
-    "One payment, clicked twice: the second is answered 409; later it is paid already",
+    "One payment, clicked twice: the second gets a 409; later it is already paid",
     `  curl -i -X POST ${url}/orders/17/pay & curl -i -X POST ${url}/orders/17/pay; wait`,
     "Fifty buyers at once without a lock, then with one: how many teas are left?",
     `  curl ${reset}`,
     buyers("take-unguarded"),
     `  curl ${reset}`,
     buyers("take"),
-    "A job that answers at once and works for 5 s under a lock of 1.5 s; who holds it; take it away",
+    "A job that responds immediately and works for 5 s under a lock with a TTL of 1.5 s; inspect its lock; force-release it",
     `  curl -X POST ${url}/jobs/night; curl ${url}/jobs/night`,
     `  curl ${admin} ${url}/locks/job:night`,
     `  curl -X DELETE ${admin} ${url}/locks/job:night`,
-    "\nCtrl-C ends it all.\n",
+    "\nCtrl-C stops everything.\n",
   ].join("\n");
 }
 
-/** Shows what the Worker says from now on, until it ends. */
+/** Prints the Worker's log from here on, until it exits. */
 async function follow({ log, ended }: WorkerProcess): Promise<void> {
   const over = ended.then(() => true);
   let shown = (await log()).length;
@@ -74,10 +76,10 @@ try {
   await withWorkerStack(options, async ({ worker, url }) => {
     console.log(examples(url));
     await follow(worker);
-    throw new Error("The Worker has ended.");
+    throw new Error("The Worker has exited.");
   });
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
 }
-// Ctrl-C does not come by here.
+// Ctrl-C does not get here.
 process.exitCode = 1;

@@ -8,9 +8,9 @@ import { supervise } from "../redis/supervisor.ts";
 
 /** The example Worker, running on workerd under `wrangler dev`. */
 export interface WorkerProcess {
-  /** Its URL, once it answers. Rejects with what wrangler has said if it does not get that far. */
+  /** Its URL, once it responds. Rejects with wrangler's output if it never does. */
   readonly ready: Promise<string>;
-  /** Settles when it has ended, for whatever reason. */
+  /** Settles when it has exited, for whatever reason. */
   readonly ended: Promise<void>;
   /** Everything written so far: requests, reloads, what the Worker logs. */
   readonly log: () => Promise<string>;
@@ -35,8 +35,8 @@ const SLOW_MS = 8_000;
 const POLL_MS = 50;
 
 /**
- * Runs in a folder of its own, where wrangler then leaves what it leaves. Bundled beforehand, the Worker is not reloaded,
- * and its requests in flight not cut off, by whoever edits a source file meanwhile. `exec` keeps the process that is supervised.
+ * Runs in its own folder, where wrangler can leave its files. The Worker is bundled beforehand, so that editing a source file
+ * does not reload it and cut off its requests in flight. `exec` keeps the supervised process id.
  */
 const SCRIPT = `
 folder=$1 root=$2 watch=$3 node=$4 wrangler=$5 main=$2worker/index.ts; shift 5
@@ -51,7 +51,7 @@ fi
 exec "$node" --no-warnings "$wrangler" dev "$main" -c wrangler.toml "$@"
 `;
 
-/** What wrangler needs of our environment. The rest, proxies and account tokens included, is no business of a local run. */
+/** What wrangler needs from our environment. The rest, proxies and account tokens included, has no place in a local run. */
 const INHERITED = ["PATH", "LANG", "NODE_EXTRA_CA_CERTS"];
 
 /** Starts the Worker, which cannot outlive this process. */
@@ -62,18 +62,18 @@ export async function startWorker(options: StartWorkerOptions): Promise<WorkerPr
   await writeSecrets(join(folder, SECRETS), secrets);
   const shell = ["-c", SCRIPT, "worker", folder, ROOT, String(watch), process.execPath, wrangler];
   const place = ["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"];
-  // A named file is read in place of .dev.vars: a run of ours never meets anybody's real Redis by accident.
+  // A named file replaces .dev.vars: our runs never touch a real Redis by accident.
   const files = ["--env-file", join(folder, SECRETS), "--persist-to", "state"];
   const args = [...shell, ...place, ...files, "--local", "--show-interactive-dev-session=false"];
   const env = environment(folder);
   const program = { source: "wrangler", file: "sh", env, ownProcess: true, args: () => args };
   const server = supervise(program, args, folder);
   const { ended } = server;
-  // Whoever only waits for `ready` hears of a missing shell as well, but nobody must.
+  // A missing shell also rejects `ready`, so this rejection may go unhandled.
   server.pid.catch(() => {});
   let lastLog = "";
   const log = async (): Promise<string> => {
-    // The folder goes with the process; what was read stays.
+    // The folder is removed with the process; what was read is kept.
     lastLog = await readFile(join(folder, "log"), "utf8").catch(() => lastLog);
     return lastLog;
   };
@@ -118,7 +118,7 @@ function findWrangler(): string {
   }
 }
 
-/** Its home, caches and temporary files are in a folder that goes with it; it asks and tells nobody. */
+/** Home, caches and temporary files are in a folder that is removed with it; no prompts, no telemetry. */
 function environment(folder: string): NodeJS.ProcessEnv {
   const inherited = INHERITED.map((name) => [name, process.env[name]] as const);
   return {
@@ -130,7 +130,7 @@ function environment(folder: string): NodeJS.ProcessEnv {
     FORCE_COLOR: "0",
     WRANGLER_SEND_METRICS: "false",
     WRANGLER_SEND_ERROR_REPORTS: "false",
-    // The banner is what looks for updates.
+    // The banner is what checks for updates.
     WRANGLER_HIDE_BANNER: "true",
     CLOUDFLARE_CF_FETCH_ENABLED: "false",
   };

@@ -3,7 +3,7 @@ import type { Stack } from "../stack.ts";
 import { startWorker } from "./process.ts";
 import type { StartWorkerOptions, WorkerProcess } from "./process.ts";
 
-/** The example Worker with all that it needs, for as long as `use` takes. */
+/** The example Worker with everything it needs, while `use` runs. */
 export interface WorkerStack {
   readonly stack: Stack;
   readonly worker: WorkerProcess;
@@ -16,8 +16,8 @@ export interface WorkerStackOptions extends Pick<StartWorkerOptions, "port" | "w
 }
 
 /**
- * Starts everything, hands it to `use`, and stops it when that is done, has failed, or is overtaken by a signal. An error
- * is told with the last that the Worker said; false when there was one.
+ * Starts everything, passes it to `use`, and stops it when that returns, throws or is interrupted by a signal. An error
+ * is printed with the end of the Worker's log, and makes the result false.
  */
 export async function withWorkerStack(
   options: WorkerStackOptions,
@@ -52,7 +52,7 @@ export async function withWorkerStack(
   }
   if (!isGood && !isStopping) {
     const text = await log();
-    if (text !== "") console.error(`\nThe last that the Worker said:\n${text.slice(-2_000)}`);
+    if (text !== "") console.error(`\nEnd of the Worker's log:\n${text.slice(-2_000)}`);
   }
   // After a signal, this process ends when everything has stopped.
   if (isStopping) await new Promise(() => {});

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 
-/** Text that means something to somebody on the way: Lua, HTTP, Redis, JSON, JavaScript, us. */
+/** Text with a special meaning to some layer: Lua, HTTP, Redis, JSON, JavaScript, this library. */
 const LOADED: readonly string[] = [
   '"] redis.call("FLUSHALL") --',
   "]]..redis.call('DEL','fence')..[[",
@@ -44,7 +44,7 @@ export const hostileText: fc.Arbitrary<string> = fc.oneof(
   fc.tuple(fc.constantFrom(...LOADED), fc.string({ maxLength: 5 })).map((parts) => parts.join("")),
 );
 
-/** Anything but text: also what no JSON can say. */
+/** Anything but text, including values that JSON cannot represent. */
 export const hostileValue: fc.Arbitrary<unknown> = fc.oneof(
   fc.anything({ withBigInt: true, withDate: true, withNullPrototype: true, withTypedArray: true }),
   fc.constantFrom(
@@ -61,7 +61,7 @@ export const hostileValue: fc.Arbitrary<unknown> = fc.oneof(
 
 const field = fc.oneof(hostileText, fc.jsonValue(), fc.double(), fc.constant(undefined));
 
-/** Objects that look like our records, more or less. */
+/** Objects that more or less look like lock records. */
 const likeRecord: fc.Arbitrary<string> = fc
   .record(
     {
@@ -80,7 +80,7 @@ const likeRecord: fc.Arbitrary<string> = fc
 
 const head = '"ownerHash":"a@b/1.1.0","processHash":"b/1.1"';
 
-/** What somebody may have stored under a name of ours. */
+/** What another program may have stored under one of our names. */
 export const garbageText: fc.Arbitrary<string> = fc.oneof(
   likeRecord,
   fc.json(),
@@ -100,7 +100,7 @@ export const garbageText: fc.Arbitrary<string> = fc.oneof(
   ),
 );
 
-/** The other types Redis knows, each with what puts it at a key. */
+/** Commands that put values of every Redis type at a key. */
 export const garbageCommand: fc.Arbitrary<(key: string) => (string | number)[]> = fc.oneof(
   { weight: 8, arbitrary: garbageText.map((text) => (key: string) => ["SET", key, text]) },
   {
@@ -121,7 +121,7 @@ export const garbageCommand: fc.Arbitrary<(key: string) => (string | number)[]> 
   { weight: 1, arbitrary: fc.constant((key: string) => ["SETBIT", key, 70, 1]) },
 );
 
-/** No limit of time: a run that is cut off would leave its locks behind. */
+/** No time limit: an interrupted run would leave its locks behind. */
 export function runs(numRuns: number): fc.Parameters<unknown> {
   return { numRuns };
 }

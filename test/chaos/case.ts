@@ -2,50 +2,50 @@ import { Redis } from "@upstash/redis";
 import { systemRuntime } from "../../src/index.ts";
 import { redisFromEnv } from "../../src/upstash/index.ts";
 import { WIRE_FAULTS, WIRE_TIMES } from "./faults.ts";
-import type { LifeContext } from "./judge.ts";
-import { LIVES } from "./lives.ts";
-import { MEDDLED_LIVES } from "./meddling.ts";
-import { Rival } from "./rival.ts";
+import type { ScenarioContext } from "./judge.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import { INTERFERENCE_SCENARIOS } from "./interference.ts";
+import { Competitor } from "./competitor.ts";
 import { GRACE_MS, LONGEST_TTL_MS, Scene, TTL_MS } from "./scene.ts";
 import type { Wire } from "./wire.ts";
 
-/** One thing that is done, and what goes wrong with it on the wire. */
+/** A scenario, and the network fault it runs under. */
 export interface WireCase {
-  readonly life: string;
+  readonly scenario: string;
   readonly fault: string;
   readonly times: string;
   readonly setup: string;
 }
 
 export interface CaseResult {
-  /** Named by their case. */
+  /** Prefixed with the name of their case. */
   readonly violations: readonly string[];
-  /** Requests that were hit. */
+  /** Requests hit by the fault. */
   readonly hits: number;
   readonly acquisitions: number;
 }
 
-const ALL_LIVES = { ...LIVES, ...MEDDLED_LIVES };
+const ALL_SCENARIOS = { ...SCENARIOS, ...INTERFERENCE_SCENARIOS };
 
-/** The clients people make, and what they tell the service of their request. */
-const OWN_CLIENT = "client of its own";
+/** How users configure the client, and whether the service is bound to a request. */
+const OWN_CLIENT = "custom client";
 const SETUPS: readonly string[] = ["bound", "unbound", OWN_CLIENT];
 
-/** How long the background may take to end what a case began: a TTL, should its answers be lost. */
+/** How long background cleanup of a case may take: a TTL, should its replies be lost. */
 const CLEAN_UP_MS = 2 * TTL_MS + 10_000;
 
-/** A process that could not run for so long may have given up its releases: the TTL must do then. */
+/** A process stalled for this long may have given up its releases: the TTL must do their work. */
 const STALL_MS = TTL_MS / 2;
 
-/** How often a case is lived that does not meet its fault. */
-const MOST_LIVES = 3;
+/** How often to try a case whose fault hits no request. */
+const MAX_ATTEMPTS = 3;
 
-/** Every life under every fault; how often it strikes and who is hit goes round. */
+/** Every scenario under every fault, cycling through how often it hits and the client's setup. */
 export function coveringCases(): WireCase[] {
   const times = Object.keys(WIRE_TIMES);
-  return Object.keys(ALL_LIVES).flatMap((life, row) =>
+  return Object.keys(ALL_SCENARIOS).flatMap((scenario, row) =>
     Object.keys(WIRE_FAULTS).map((fault, column) => ({
-      life,
+      scenario,
       fault,
       times: times[(row + column) % times.length] ?? "",
       setup: SETUPS[(row + Math.floor(column / times.length)) % SETUPS.length] ?? "",
@@ -53,11 +53,11 @@ export function coveringCases(): WireCase[] {
   );
 }
 
-/** One of all cases there are. `random` gives numbers in [0, 1). */
+/** A random case. `random` returns numbers in [0, 1). */
 export function randomCase(random: () => number): WireCase {
   const oneOf = (list: readonly string[]): string => list[Math.floor(random() * list.length)] ?? "";
   return {
-    life: oneOf(Object.keys(ALL_LIVES)),
+    scenario: oneOf(Object.keys(ALL_SCENARIOS)),
     fault: oneOf(Object.keys(WIRE_FAULTS)),
     times: oneOf(Object.keys(WIRE_TIMES)),
     setup: oneOf(SETUPS),
@@ -66,45 +66,45 @@ export function randomCase(random: () => number): WireCase {
 
 export interface CaseTools {
   readonly openWire: () => Promise<Wire> | Wire;
-  /** How long this process could not run, in all. */
+  /** How long this process was stalled, in total. */
   readonly clock: () => { readonly lostMs: number };
 }
 
-/** Lives one life under one fault, and judges it: what was told, who held, what is left. */
+/** Runs one scenario under one fault, and judges it: every result, mutual exclusion, and what is left behind. */
 export async function runCase(one: WireCase, { openWire, clock }: CaseTools): Promise<CaseResult> {
   const [wire, calm] = [await openWire(), await openWire()];
   const prefix = `{${crypto.randomUUID()}}`;
   const redis = one.setup === OWN_CLIENT ? ownClient(wire) : plainClient(wire);
   const isBound = one.setup !== "unbound";
   const scene = new Scene({ wire, redis, prefix, isBound, clock });
-  const rival = new Rival(scene, patientClient(calm));
+  const competitor = new Competitor(scene, clientWithoutTimeout(calm));
   const { lostMs } = clock();
-  const life = ALL_LIVES[one.life];
-  if (life === undefined) throw new Error(`no life ${one.life}`);
-  rival.start();
+  const scenario = ALL_SCENARIOS[one.scenario];
+  if (scenario === undefined) throw new Error(`unknown scenario: ${one.scenario}`);
+  competitor.start();
   try {
-    await life({ scene, rival, strike: striker(wire, one) });
+    await scenario({ scene, competitor, injectFault: faultInjector(wire, one) });
   } catch (error) {
-    scene.referee.report(`the case broke: ${String(error)}`);
+    scene.referee.report(`the case threw ${String(error)}`);
   }
   await wire.clearFaults();
-  await rival.stop();
+  await competitor.stop();
   await wire.settled();
   const hits = Object.values(await wire.hits()).reduce((sum, count) => sum + count, 0);
   const mustExpire = (): boolean => clock().lostMs - lostMs > STALL_MS;
   const flaws = [...(await scene.resourceFlaws()), ...(await leftovers(scene, mustExpire))];
   await Promise.all([wire.close(), calm.close()]);
   const { acquisitions, referee } = scene;
-  const name = `${one.life}, ${one.fault}, ${one.times}, ${one.setup}`;
+  const name = `${one.scenario}, ${one.fault}, ${one.times}, ${one.setup}`;
   const violations = [...referee.violations, ...flaws].map((what) => `${name}: ${what}`);
   return { violations, hits, acquisitions };
 }
 
-/** Lives a case until its fault was met: whom the rival refuses may never send what it is for. */
-export async function liveUntilHit(one: WireCase, tools: CaseTools): Promise<CaseResult> {
+/** Runs a case until its fault hits: a client that never gets the lock may not send the request it is for. */
+export async function runUntilHit(one: WireCase, tools: CaseTools): Promise<CaseResult> {
   const violations: string[] = [];
   let [hits, acquisitions] = [0, 0];
-  for (let lives = 0; hits === 0 && lives < MOST_LIVES; lives += 1) {
+  for (let attempts = 0; hits === 0 && attempts < MAX_ATTEMPTS; attempts += 1) {
     const judged = await runCase(one, tools);
     violations.push(...judged.violations);
     hits = judged.hits;
@@ -113,10 +113,10 @@ export async function liveUntilHit(one: WireCase, tools: CaseTools): Promise<Cas
   return { violations, hits, acquisitions };
 }
 
-function striker(wire: Wire, { fault, times }: WireCase): LifeContext["strike"] {
+function faultInjector(wire: Wire, { fault, times }: WireCase): ScenarioContext["injectFault"] {
   const limit = WIRE_TIMES[times];
   const plain = WIRE_FAULTS[fault];
-  if (plain === undefined) throw new Error(`no fault ${fault}`);
+  if (plain === undefined) throw new Error(`unknown fault: ${fault}`);
   return (script, always = false) =>
     wire.addFault({
       ...plain,
@@ -126,17 +126,17 @@ function striker(wire: Wire, { fault, times }: WireCase): LifeContext["strike"] 
 }
 
 /**
- * Waits for the background to end. Then nothing of ours may be left but the fence and tombstones: not
- * even what would soon have expired by itself, unless it must.
+ * Waits for background work to end. Then only the fence counter and tombstones may be left: not even
+ * keys that would soon have expired by themselves, unless expiry is all that was left to rely on.
  */
 async function leftovers(scene: Scene, mustExpire: () => boolean): Promise<string[]> {
   const limit = performance.now() + CLEAN_UP_MS;
   const background = { isSettled: false };
   void Promise.all(scene.pledges).then(() => (background.isSettled = true));
-  // A send under way has a sleep as its timeout.
+  // A send in flight has a sleep as its timeout.
   while (!background.isSettled || scene.pendingSleeps() > 0) {
     if (performance.now() > limit)
-      return [`the background goes on: ${scene.pendingSleeps()} sleeps`];
+      return [`background work does not end: ${scene.pendingSleeps()} sleeps`];
     await systemRuntime.sleep(15);
   }
   await scene.wire.settled();
@@ -157,7 +157,8 @@ async function keysLeft({ wire, prefix }: Scene): Promise<{ names: string[]; fla
     if (short === "fence") continue;
     const ttl = Number(await wire.command("PTTL", name));
     const isTombstone = short.startsWith("gone:") && ttl <= GRACE_MS;
-    if (ttl === -1 || (ttl >= 0 && !isTombstone)) flaws.push(`${short} is left for ${ttl} ms`);
+    if (ttl === -1 || (ttl >= 0 && !isTombstone))
+      flaws.push(`${short} is left with a TTL of ${ttl} ms`);
   }
   return { names, flaws };
 }
@@ -166,12 +167,12 @@ function plainClient({ url, token }: Wire): Redis {
   return redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token });
 }
 
-/** As the package's documentation has it, but for its own re-sending: it batches and parses. */
+/** As in the package's documentation, except for its retries: it batches and parses. */
 function ownClient({ url, token }: Wire): Redis {
   return new Redis({ url, token, enableTelemetry: false, retry: { retries: 1 } });
 }
 
-/** Without a limit in time. */
-function patientClient({ url, token }: Wire): Redis {
+/** Never times out. */
+function clientWithoutTimeout({ url, token }: Wire): Redis {
   return new Redis({ url, token, enableTelemetry: false, retry: { retries: 0 } });
 }

@@ -1,6 +1,6 @@
 /**
- * A process of its own that wants the same locks as others: it reads and writes what they protect,
- * and may be killed or stopped at any moment. Its one argument is its task, as JSON.
+ * A process that contends with others for the same locks: it reads and writes what they protect, and
+ * may be killed or paused at any moment. Its only argument is its task, as JSON.
  */
 import type { Redis } from "@upstash/redis";
 import { LockService, RedisDatabase, isLockError, systemRuntime } from "../../src/index.ts";
@@ -10,24 +10,24 @@ import { believes } from "./referee.ts";
 import { openResource, type Resource } from "./resource.ts";
 
 export interface ContenderTask {
-  /** Also the trace of its locks. */
+  /** Also the trace in its locks. */
   readonly name: string;
   readonly url: string;
   readonly token: string;
   readonly prefix: string;
   readonly keys: readonly string[];
   readonly ttl: number;
-  /** A key that only holders of its locks may change: others under the same locks do. */
+  /** A key that only lock holders may change; others holding the same locks do change it. */
   readonly watched?: string;
-  /** Longest pause before it looks again. */
+  /** Longest pause between retries. */
   readonly retryMs: number;
 }
 
 const HOLD_MS = 100;
-/** One time in so many it holds beyond its TTL, and lives of renewals. */
+/** One time in this many it holds the lock beyond its TTL, and relies on renewals. */
 const LONG_HOLD = 10;
 
-/** Where a contender reports that somebody was in beside it. */
+/** Where a contender reports that another was in its critical section. */
 export function intrusionsName(prefix: string): string {
   return `${prefix}intrusions`;
 }
@@ -41,7 +41,7 @@ function parseTask(text: string | undefined): ContenderTask {
   return JSON.parse(text) as ContenderTask;
 }
 
-/** Works, and reports it when what the lock protects has changed meanwhile. */
+/** Works, and reports if what the lock protects changed meanwhile. */
 async function workAlone(lock: Lock, ms: number, redis: Redis, task: ContenderTask): Promise<void> {
   const { watched, prefix, name } = task;
   if (watched === undefined) {
@@ -56,7 +56,7 @@ async function workAlone(lock: Lock, ms: number, redis: Redis, task: ContenderTa
   await redis.rpush(intrusionsName(prefix), intrusion);
 }
 
-/** Reads, works, writes. Every second time it does not look whether it still holds the lock: fences must do. */
+/** Reads, works, writes. Half of the time it does not check that it still holds the lock: fences must suffice. */
 async function work(
   lock: Lock,
   resource: Resource,
@@ -90,7 +90,7 @@ async function contend(key: string, task: ContenderTask): Promise<never> {
       await work(lock, resource, redis, task);
       await lock.release();
     } catch (error) {
-      // A busy machine loses answers and locks; what must not happen, the resource's log shows.
+      // On a busy machine replies time out and locks expire; the resource's log shows what must not happen.
       if (!isLockError(error)) console.error(error);
       await systemRuntime.sleep(20);
     }

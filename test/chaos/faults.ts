@@ -1,11 +1,11 @@
 import type { PlainFault } from "../../dev/rest/faults.ts";
 
-/** Longest wait for one command in these tests: short, so that a lost answer costs little. */
+/** Request timeout in these tests: short, so that a lost reply costs little. */
 export const TIMEOUT_MS = 300;
 
 const LONG_MS = TIMEOUT_MS + 150;
 
-/** What can go wrong with one request on the wire. */
+/** The network faults that can hit a request. */
 export const WIRE_FAULTS: Readonly<Record<string, Omit<PlainFault, "script" | "times">>> = {
   "request lost": { kind: "drop-request" },
   "answer lost": { kind: "drop-response" },
@@ -15,17 +15,17 @@ export const WIRE_FAULTS: Readonly<Record<string, Omit<PlainFault, "script" | "t
   "answer later than the timeout": { kind: "delay-response", ms: LONG_MS },
   "hangs unapplied": { kind: "hang" },
   "hangs applied": { kind: "hang", apply: true },
-  "answer cut": { kind: "cut-body" },
+  "answer truncated": { kind: "cut-body" },
   "status 500 unapplied": { kind: "error-json", error: "ERR internal" },
   "status 500 applied": { kind: "error-json", apply: true, error: "ERR internal" },
-  "refused for now": { kind: "error-json", error: "LOADING Redis is loading the dataset" },
+  "temporarily refused": { kind: "error-json", error: "LOADING Redis is loading the dataset" },
   "HTML page unapplied": { kind: "error-html" },
   "HTML page applied": { kind: "error-html", apply: true },
   "null unapplied": { kind: "null-result" },
   "null applied": { kind: "null-result", apply: true },
-  "sent twice, first answer": { kind: "duplicate", ms: 10, reply: "first" },
-  "sent twice, second answer": { kind: "duplicate", ms: 10, reply: "second" },
-  "sent again much later": { kind: "duplicate", ms: LONG_MS },
+  "duplicated, first answer": { kind: "duplicate", ms: 10, reply: "first" },
+  "duplicated, second answer": { kind: "duplicate", ms: 10, reply: "second" },
+  "duplicated much later": { kind: "duplicate", ms: LONG_MS },
   "delivered much later": { kind: "hold-late", ms: LONG_MS },
 };
 

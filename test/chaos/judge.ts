@@ -1,15 +1,15 @@
 import { isLockError } from "../../src/index.ts";
 import type { Lock, LockOptions } from "../../src/index.ts";
 import { TIMEOUT_MS } from "./faults.ts";
-import type { Rival } from "./rival.ts";
+import type { Competitor } from "./competitor.ts";
 import type { Scene } from "./scene.ts";
 
-/** What a client does with its lock while things go wrong. */
-export interface LifeContext {
+/** What a scenario works with. */
+export interface ScenarioContext {
   readonly scene: Scene;
-  readonly rival: Rival;
-  /** From here on the case's fault hits this script, as often as the case or `always` says. */
-  readonly strike: (script?: string, always?: boolean) => Promise<void>;
+  readonly competitor: Competitor;
+  /** From now on the case's fault hits this script, as often as the case or `always` says. */
+  readonly injectFault: (script?: string, always?: boolean) => Promise<void>;
 }
 
 export const WAIT_MS = 1_000;
@@ -17,9 +17,9 @@ export const WORK_MS = 20;
 /** Two sends and the pause between them. */
 export const TWO_SENDS_MS = 2 * TIMEOUT_MS + 100;
 
-/** Acquires and judges the answer; undefined when it was refused. */
+/** Acquires and judges the outcome; undefined when it was refused. */
 export async function acquire(
-  { scene, rival }: LifeContext,
+  { scene, competitor }: ScenarioContext,
   options: LockOptions & { readonly keys?: readonly string[]; readonly once?: boolean } = {},
 ): Promise<Lock | undefined> {
   const { keys = [scene.key], once = false, ...rest } = options;
@@ -31,10 +31,10 @@ export async function acquire(
   const outcome = await scene.call("acquire", budgetMs, () =>
     once ? locks.tryAcquire(keys, rest) : locks.acquire(keys, waiting),
   );
-  if (scene.isBound && scene.pledges.length === pledged) referee.report("no pledge was made");
+  if (scene.isBound && scene.pledges.length === pledged) referee.report("waitUntil was not called");
   const isRefusal = "error" in outcome ? isRefused(outcome.error) : outcome.value === null;
   if (isRefusal) {
-    if (!rival.mayHaveHeld(outcome.from, outcome.to) && !scene.isInterfered) {
+    if (!competitor.mayHaveHeld(outcome.from, outcome.to) && !scene.isInterfered) {
       referee.report("refused, although nobody else held the lock");
     }
     return undefined;
@@ -51,8 +51,8 @@ export async function acquire(
   return lock;
 }
 
-/** Releases and judges the answer. */
-export async function release({ scene }: LifeContext, lock: Lock): Promise<void> {
+/** Releases and judges the outcome. */
+export async function release({ scene }: ScenarioContext, lock: Lock): Promise<void> {
   const { referee } = scene;
   const heldMs = Date.now() - lock.acquiredAt.getTime();
   referee.leave("victim");
@@ -63,7 +63,7 @@ export async function release({ scene }: LifeContext, lock: Lock): Promise<void>
   } else if (isLockError(outcome.error, "LOCK_NOT_OWNED")) {
     const mayBeLost = scene.isInterfered || heldMs + outcome.to - outcome.from > lock.ttl * 0.9;
     if (isStored) referee.report("not owned, but still stored");
-    if (!mayBeLost) referee.report("not owned, although nobody can have taken it");
+    if (!mayBeLost) referee.report("not owned, although nobody can have taken the lock");
   } else if (isLockError(outcome.error, "LOCK_RELEASE_UNKNOWN")) {
     await scene.expectFailure("release", outcome);
   } else {
@@ -71,26 +71,26 @@ export async function release({ scene }: LifeContext, lock: Lock): Promise<void>
   }
 }
 
-export async function works(
-  context: LifeContext,
+export async function workIfHeld(
+  context: ScenarioContext,
   lock: Lock | undefined,
 ): Promise<Lock | undefined> {
   if (lock !== undefined) await context.scene.work("victim", lock, WORK_MS);
   return lock;
 }
 
-export async function ends(context: LifeContext, lock: Lock | undefined): Promise<void> {
+export async function finish(context: ScenarioContext, lock: Lock | undefined): Promise<void> {
   if (lock === undefined) return;
   await context.scene.checkBelief(lock);
   await release(context, lock);
 }
 
-/** Acquires before anything goes wrong. Undefined when a busy machine made even that fail. */
-export async function holds(
-  context: LifeContext,
+/** Acquires before any fault. Undefined when a busy machine made even that fail. */
+export async function acquireAndWork(
+  context: ScenarioContext,
   options?: LockOptions,
 ): Promise<Lock | undefined> {
-  return works(context, await acquire(context, options));
+  return workIfHeld(context, await acquire(context, options));
 }
 
 export function isRefused(error: unknown): boolean {

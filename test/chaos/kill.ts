@@ -1,18 +1,18 @@
 import { systemRuntime } from "../../src/index.ts";
 import { intrusionsName, resourceName, type ContenderTask } from "./contender.ts";
-import { Crowd } from "./crowd.ts";
+import { ContenderPool } from "./contender-pool.ts";
 import { logFlaws, parseEntry, resourceLog, type ResourceEntry } from "./resource.ts";
 
 export interface KillOptions extends Pick<ContenderTask, "url" | "token" | "keys" | "ttl"> {
   readonly processes: number;
   readonly kills: number;
-  /** Every so many rounds a process is not killed, but stopped beyond its TTL and continued. */
+  /** Every so many rounds a process is not killed, but paused beyond its TTL and continued. */
   readonly stopEvery: number;
-  /** Past the front. */
+  /** Bypasses the front. */
   readonly command: (...command: (string | number)[]) => Promise<unknown>;
   /** @default one of its own */
   readonly prefix?: string;
-  /** See {@link ContenderTask}; whoever changes it has locks of his own, which are not counted as left behind. */
+  /** See {@link ContenderTask}; those who change it hold locks too, so leftover locks are not checked. */
   readonly watched?: string;
   readonly onProgress?: (report: KillReport) => void;
   readonly signal?: AbortSignal;
@@ -28,22 +28,22 @@ export interface KillReport {
   worstTakeoverMs: number;
   /** Accepted writes. */
   updates: number;
-  /** Refused writes and reads of holders whose time was over. */
+  /** Rejected writes and reads of stale holders. */
   staleRefused: number;
   readonly violations: string[];
 }
 
 const RETRY_MS = 150;
-/** Waiters that sleep until a lock's end are spread so wide, and a look takes time. */
+/** Waiters that sleep until a lock expires are spread this wide, and a retry takes time. */
 const SPREAD_MS = 100;
-/** A machine that has much else to do. */
+/** For a busy machine. */
 const SLACK_MS = 1_500;
 const POLL_MS = 8;
-const BREATH_MS = 300;
-/** Without a holder for so long, something is stuck. */
+const MAX_PAUSE_MS = 300;
+/** Without a holder for this long, something is stuck. */
 const STUCK_MS = 30_000;
 
-/** Kills processes in the middle of their critical sections, and watches what becomes of the rest. */
+/** Kills processes in the middle of their critical sections, and checks that the others carry on. */
 export class KillTest {
   readonly report: KillReport = {
     kills: 0,
@@ -57,8 +57,8 @@ export class KillTest {
   };
   readonly #options: KillOptions;
   readonly #prefix: string;
-  readonly #crowd: Crowd;
-  /** Kills that are done or under way. */
+  readonly #pool: ContenderPool;
+  /** Kills done or in progress. */
   #claimed = 0;
   #rounds = 0;
 
@@ -67,37 +67,37 @@ export class KillTest {
     this.#options = options;
     this.#prefix = prefix;
     const task = { url, token, keys, ttl, prefix, retryMs: RETRY_MS };
-    this.#crowd = new Crowd(watched === undefined ? task : { ...task, watched });
+    this.#pool = new ContenderPool(watched === undefined ? task : { ...task, watched });
   }
 
   async run(): Promise<KillReport> {
     const { processes, keys } = this.#options;
     try {
-      await Promise.all(Array.from({ length: processes }, () => this.#crowd.grow()));
-      // All of them to their ends: one may have stopped a process that it has still to continue.
-      const ends = await Promise.allSettled(keys.map((key) => this.#haunt(key)));
+      await Promise.all(Array.from({ length: processes }, () => this.#pool.add()));
+      // Waits for all of them: one may have paused a process that it has yet to continue.
+      const ends = await Promise.allSettled(keys.map((key) => this.#killHolders(key)));
       for (const end of ends) {
         if (end.status === "rejected") this.report.violations.push(String(end.reason));
       }
     } finally {
-      await this.#crowd.stop();
+      await this.#pool.stop();
     }
     await this.#conclude();
     return this.report;
   }
 
-  /** Ends holders of one key until the work is done. */
-  async #haunt(key: string): Promise<void> {
+  /** Kills or pauses holders of one key until there were enough kills. */
+  async #killHolders(key: string): Promise<void> {
     const { kills, stopEvery, onProgress = () => {} } = this.#options;
     while (this.#claimed < kills && !this.#isOver()) {
-      // Some live and get their work done.
-      await systemRuntime.sleep(Math.random() * BREATH_MS);
+      // Some survive and finish their work.
+      await systemRuntime.sleep(Math.random() * MAX_PAUSE_MS);
       this.#rounds += 1;
       if (this.#rounds % stopEvery === 0) {
         await this.#stopOne(key);
       } else {
         this.#claimed += 1;
-        // False: somebody else's victim by now.
+        // False: another loop has killed it by now.
         if (!(await this.#killOne(key))) this.#claimed -= 1;
       }
       onProgress(this.report);
@@ -111,11 +111,11 @@ export class KillTest {
   async #killOne(key: string): Promise<boolean> {
     const name = await this.#nameInside(key);
     const killedAt = Date.now();
-    if (name === undefined || !(await this.#crowd.kill(name))) return false;
+    if (name === undefined || !(await this.#pool.kill(name))) return false;
     this.report.kills += 1;
     await this.#takeover(key, name, killedAt);
-    // Only now: a process that starts takes the time of those that are waiting.
-    await this.#crowd.grow();
+    // Only now: a starting process takes CPU time from those that are waiting.
+    await this.#pool.add();
     return true;
   }
 
@@ -123,28 +123,28 @@ export class KillTest {
     const name = await this.#nameInside(key);
     if (name === undefined) return;
     const stoppedAt = Date.now();
-    const isDone = await this.#crowd.pause(name, async () => {
+    const isDone = await this.#pool.pause(name, async () => {
       await this.#takeover(key, name, stoppedAt);
-      // Until the successor has worked under the lock: then every write of this one is stale.
+      // Until the successor has worked under the lock, so that every write of this one is stale.
       await systemRuntime.sleep(50);
     });
     if (isDone) this.report.stops += 1;
   }
 
-  /** Who is in the critical section of a key now: read, but not yet written. */
+  /** Who is in the critical section of a key: has read, but not yet written. */
   async #nameInside(key: string): Promise<string | undefined> {
     const limit = Date.now() + STUCK_MS;
     while (!this.#isOver()) {
       const last = (await this.#log(key, -1)).at(-1);
       const name = last?.who.split("/")[0];
-      if (last?.what === "enter" && name !== undefined && this.#crowd.has(name)) return name;
-      if (Date.now() > limit) throw new Error(`nobody gets into ${key} any more`);
+      if (last?.what === "enter" && name !== undefined && this.#pool.has(name)) return name;
+      if (Date.now() > limit) throw new Error(`nobody acquires ${key} any more`);
       await systemRuntime.sleep(POLL_MS);
     }
     return undefined;
   }
 
-  /** If the victim has left its lock behind, waits for the next holder, who must not be late. */
+  /** If the victim left its lock behind, waits for the next holder, which must not be late. */
   async #takeover(key: string, name: string, since: number): Promise<void> {
     const { ttl } = this.#options;
     const left = await this.#record(key);
@@ -177,7 +177,7 @@ export class KillTest {
     return lines.map(parseEntry);
   }
 
-  /** What the logs say in the end, and what is left in Redis once every TTL is over. */
+  /** Checks the logs, and what is left in Redis once every TTL has passed. */
   async #conclude(): Promise<void> {
     const { keys, ttl, command } = this.#options;
     const { violations } = this.report;
@@ -190,7 +190,7 @@ export class KillTest {
       this.report.updates += entries.filter(({ what }) => what === "write").length;
       for (const { who, at, what } of stale) {
         const ageMs = at - Number(who.split("/")[2]);
-        if (ageMs < ttl * 0.9) violations.push(`${key}: ${what} of ${who} after ${ageMs} ms`);
+        if (ageMs < ttl * 0.9) violations.push(`${key}: ${what} by ${who} after ${ageMs} ms`);
       }
     }
     const intrusions = await command("LRANGE", intrusionsName(this.#prefix), 0, -1);
@@ -204,8 +204,8 @@ export class KillTest {
     const names = (await command("KEYS", `${this.#prefix}*`)) as string[];
     const orphans = names.filter((name) => /^(?:lock|proc):/.test(name.slice(this.#prefix.length)));
     for (const orphan of orphans) {
-      // Expired already, if it was on its way out.
-      if (Number(await command("PTTL", orphan)) !== -2) violations.push(`${orphan} is left`);
+      // Expired by now, if it was about to.
+      if (Number(await command("PTTL", orphan)) !== -2) violations.push(`${orphan} is left behind`);
     }
     if (names.length > 0) await command("DEL", ...names);
   }

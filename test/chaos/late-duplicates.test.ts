@@ -7,12 +7,12 @@ import { useRest } from "../support/rest.ts";
 
 const rests = useRest();
 
-/** What is refused: its last request will be delivered once more. */
+/** Calls that are refused; their last request will be delivered again. */
 const REFUSED: readonly (readonly [string, (locks: LockService) => Promise<unknown>])[] = [
-  ["acquire without patience", (locks) => locks.acquire("a", { retry: { maxRetries: 0 } })],
+  ["acquire without retries", (locks) => locks.acquire("a", { retry: { maxRetries: 0 } })],
   ["tryAcquire", (locks) => locks.tryAcquire("a")],
   [
-    "acquire that is aborted while it waits",
+    "acquire aborted while it waits",
     (locks) => {
       const controller = new AbortController();
       locks.events.subscribe(({ type }) => {
@@ -23,7 +23,7 @@ const REFUSED: readonly (readonly [string, (locks: LockService) => Promise<unkno
   ],
 ];
 
-describe("a refused acquire that is delivered once more, when the key is free,", () => {
+describe("a refused acquire that is delivered again once the key is free", () => {
   it.each(REFUSED)("creates nothing: %s", async (_, ask) => {
     const rest = rests.open();
     const stored = new StoredLock(rest, "a");

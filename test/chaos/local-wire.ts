@@ -2,14 +2,14 @@ import { createClient } from "@redis/client";
 import type { RestFront } from "../../dev/rest/front.ts";
 import type { Wire } from "./wire.ts";
 
-/** A connection of its own to Redis, past every front. */
-export interface SideDoor {
+/** A connection to Redis that bypasses every front. */
+export interface DirectConnection {
   readonly command: (...command: (string | number)[]) => Promise<unknown>;
   readonly close: () => void;
 }
 
-/** Replies come as RESP2 has them: numbers as numbers, everything else as text. */
-export async function openSideDoor(redisUrl: string): Promise<SideDoor> {
+/** Replies are as in RESP2: numbers as numbers, everything else as text. */
+export async function openDirectConnection(redisUrl: string): Promise<DirectConnection> {
   const client = createClient({ url: redisUrl, RESP: 2, disableClientInfo: true });
   client.on("error", () => {});
   await client.connect();
@@ -20,7 +20,7 @@ export async function openSideDoor(redisUrl: string): Promise<SideDoor> {
 }
 
 /** Opens a wire on a front in this process. */
-export function localWire(front: RestFront, { command }: SideDoor): Wire {
+export function localWire(front: RestFront, { command }: DirectConnection): Wire {
   const session = front.openSession();
   const { faults } = session;
   return {

@@ -1,6 +1,6 @@
 import { systemRuntime } from "../../src/index.ts";
 
-/** Does `work` for every item, some at a time. */
+/** Does `work` for every item, `size` at a time. */
 export async function inPool<T>(
   items: Iterable<T>,
   size: number,
@@ -13,7 +13,7 @@ export async function inPool<T>(
   await Promise.all(Array.from({ length: size }, lane));
 }
 
-/** Measures how long this process could not run, because it or the machine was busy. */
+/** Measures how long this process was stalled, because it or the machine was busy. */
 export class LagMeter {
   lostMs = 0;
   readonly #end = new AbortController();

@@ -1,25 +1,25 @@
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
 import { KillTest } from "./kill.ts";
-import { openSideDoor, type SideDoor } from "./local-wire.ts";
+import { openDirectConnection, type DirectConnection } from "./local-wire.ts";
 
 let front: RestFront | undefined;
-let door: SideDoor | undefined;
+let direct: DirectConnection | undefined;
 
 beforeAll(async () => {
   const redisUrl = inject("redisUrl");
   front = await startRestFront({ redisUrl });
-  door = await openSideDoor(redisUrl);
+  direct = await openDirectConnection(redisUrl);
 });
 afterAll(async () => {
-  door?.close();
+  direct?.close();
   await front?.stop();
 });
 
-it("processes killed or stopped in their critical sections lose no update, and are succeeded in time", async () => {
-  if (front === undefined || door === undefined) throw new Error("used before beforeAll");
+it("processes killed or paused in their critical sections cause no lost update, and are taken over from in time", async () => {
+  if (front === undefined || direct === undefined) throw new Error("used before beforeAll");
   const { url, token } = front.openSession();
-  const { command } = door;
+  const { command } = direct;
   const report = await new KillTest({
     url,
     token,
@@ -34,6 +34,6 @@ it("processes killed or stopped in their critical sections lose no update, and a
   expect(report.kills).toBeGreaterThanOrEqual(15);
   expect(report.stops).toBeGreaterThanOrEqual(1);
   expect(report.updates).toBeGreaterThan(0);
-  // Most are caught before they can give the lock back.
+  // Most are killed before they can release the lock.
   expect(report.takeovers).toBeGreaterThanOrEqual(5);
 }, 60_000);

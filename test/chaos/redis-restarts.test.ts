@@ -2,20 +2,20 @@ import { describe, expect, it } from "vitest";
 import { eventually } from "../dev/eventually.ts";
 import { gate } from "../dev/gate.ts";
 import { onlyBorrowedRedis } from "../dev/own-redis.ts";
-import { usePatient } from "./own-redis.ts";
+import { useRedisFixture } from "./redis-fixture.ts";
 
 /** Renewed after 300 ms. */
-const LIVELY = { ttl: 1_500, autoRenew: { intervalFraction: 0.2 } };
-/** Whoever waits for a restart must not give up before. */
-const PATIENT = { requestTimeout: 20_000 };
+const RENEWED_OFTEN = { ttl: 1_500, autoRenew: { intervalFraction: 0.2 } };
+/** Does not time out during a restart. */
+const LONG_TIMEOUT = { requestTimeout: 20_000 };
 
-describe.skipIf(onlyBorrowedRedis)("Redis is restarted, and has forgotten everything,", () => {
-  const open = usePatient();
+describe.skipIf(onlyBorrowedRedis)("Redis restarts and loses all data", () => {
+  const open = useRedisFixture();
 
-  it("in the middle of a hold: the holder learns it, and the next fence is higher", async () => {
+  it("during a hold: the holder notices, and the next fence is higher", async () => {
     const { locks, redis, isStored } = open();
     const service = locks();
-    const lock = await service.acquire("a", LIVELY);
+    const lock = await service.acquire("a", RENEWED_OFTEN);
     await redis.restart();
     await eventually("it is lost", () => lock.signal.aborted);
     expect(lock.signal.reason).toMatchObject({ code: "LOCK_LOST" });
@@ -27,12 +27,12 @@ describe.skipIf(onlyBorrowedRedis)("Redis is restarted, and has forgotten everyt
     await next.release();
   });
 
-  it("in the middle of a hold, and another takes the lock before the holder has noticed: fences order the two", async () => {
+  it("during a hold, and another acquires the lock before the holder notices: fences order the two", async () => {
     const { locks, redis } = open();
     const first = await locks().acquire("a", { ttl: 60_000 });
     await redis.restart();
-    // The front may have to connect anew, which a first request learns.
-    const second = await locks({}, PATIENT).acquire("a", { ttl: 60_000 });
+    // The front may have to reconnect, which the first request finds out.
+    const second = await locks({}, LONG_TIMEOUT).acquire("a", { ttl: 60_000 });
     expect(second.fence).toBeGreaterThan(Number(first.fence));
     expect(await first.isHeld()).toBe(false);
     expect(first.signal.aborted).toBe(true);
@@ -40,10 +40,10 @@ describe.skipIf(onlyBorrowedRedis)("Redis is restarted, and has forgotten everyt
     await second.release();
   });
 
-  it("in the middle of a wait: the waiter gets the lock", async () => {
+  it("during a wait: the waiter gets the lock", async () => {
     const { locks, redis, session, events } = open();
     const holder = await locks().acquire("a", { ttl: 60_000 });
-    const waiter = locks({ retry: { initialDelay: 10, maxDelay: 20 } }, PATIENT);
+    const waiter = locks({ retry: { initialDelay: 10, maxDelay: 20 } }, LONG_TIMEOUT);
     const waiting = waiter.acquire("a", { waitTimeout: 20_000 });
     await eventually("it waits", () => events.some(({ type }) => type === "busy"));
     const { opened, open: letGo } = gate();
@@ -57,11 +57,11 @@ describe.skipIf(onlyBorrowedRedis)("Redis is restarted, and has forgotten everyt
     await lock.release();
   });
 
-  it("in the middle of a release: nobody is told that the lock was held to the end", async () => {
+  it("during a release: no caller is told that the lock was held to the end", async () => {
     const { locks, redis, session } = open();
     const { opened, open: letGo } = gate();
     session.faults.add({ kind: "delay-request", script: "release", until: opened });
-    const service = locks({}, PATIENT);
+    const service = locks({}, LONG_TIMEOUT);
     const lock = await service.acquire("a");
     const released = expect(lock.release()).rejects.toMatchObject({ code: "LOCK_NOT_OWNED" });
     let isDone = false;
@@ -74,7 +74,7 @@ describe.skipIf(onlyBorrowedRedis)("Redis is restarted, and has forgotten everyt
       result: "result",
     });
     await eventually("the work is done", () => isDone);
-    await eventually("both releases are on their way", () => releases(session) === 2);
+    await eventually("both releases are in flight", () => releases(session) === 2);
     await redis.restart();
     letGo();
     await Promise.all([released, worked]);
@@ -85,10 +85,10 @@ function releases({ counters }: { counters: { byScript: Record<string, number> }
   return counters.byScript["release"] ?? 0;
 }
 
-describe.skipIf(onlyBorrowedRedis)("while Redis is away", () => {
-  const open = usePatient();
+describe.skipIf(onlyBorrowedRedis)("while Redis is down", () => {
+  const open = useRedisFixture();
 
-  it("a holder believes no longer than its TTL, nobody gets in, and all are told that there is no answer", async () => {
+  it("a holder believes it holds the lock no longer than its TTL, nobody acquires, and all calls report no answer", async () => {
     const { locks, redis } = open();
     const service = locks({}, { requestTimeout: 500 });
     const lock = await service.acquire("a", { ttl: 1_000 });
@@ -113,7 +113,7 @@ describe.skipIf(onlyBorrowedRedis)("while Redis is away", () => {
     await next.release();
   });
 
-  it("a release is reported as unconfirmed after two sends, and goes on until the TTL has passed", async () => {
+  it("a release is reported as unconfirmed after two sends, and is retried until the TTL has passed", async () => {
     const { locks, redis, session, pledges, events } = open();
     const service = locks({}, { requestTimeout: 500 });
     const lock = await service.acquire("a", { ttl: 1_000, autoRenew: false });
@@ -130,12 +130,12 @@ describe.skipIf(onlyBorrowedRedis)("while Redis is away", () => {
     expect(events.filter(({ type }) => type === "releaseFailed").length).toBeGreaterThan(3);
   });
 
-  it("a waiter gets its lock when Redis comes back within its patience", async () => {
+  it("a waiter gets its lock when Redis comes back within its waitTimeout", async () => {
     const { locks, redis, session } = open();
     await redis.stop();
     const { opened, open: letGo } = gate();
     session.faults.add({ kind: "delay-request", script: "acquire", until: opened });
-    const acquiring = locks({}, PATIENT).acquire("a", { waitTimeout: 20_000 });
+    const acquiring = locks({}, LONG_TIMEOUT).acquire("a", { waitTimeout: 20_000 });
     await redis.restart();
     letGo();
     await (await acquiring).release();

@@ -1,15 +1,15 @@
 import type { Lock } from "../../src/index.ts";
 
-/** Watches who believes to hold one lock, in this process: at most one at a time, with rising fences. */
+/** Tracks who in this process believes it holds a lock: at most one at a time, with increasing fences. */
 export class Referee {
   readonly violations: string[] = [];
   readonly #inside = new Map<string, Lock>();
   #highestFence = 0;
 
   /**
-   * Somebody was granted the lock, just now.
+   * `who` has just been granted the lock.
    *
-   * @param mayOverlap after a forced release only fences keep the holders apart
+   * @param mayOverlap after a forced release only fences separate the holders
    */
   enter(who: string, lock: Lock, mayOverlap = false): void {
     const fence = lock.fence ?? 0;
@@ -19,7 +19,7 @@ export class Referee {
     this.#highestFence = Math.max(fence, this.#highestFence);
     for (const [other, held] of this.#inside) {
       if (!mayOverlap && believes(held)) {
-        this.report(`${who} got in while ${other} still believed to hold it`);
+        this.report(`${who} got the lock while ${other} still believed it held it`);
       }
     }
     this.#inside.set(who, lock);
@@ -34,7 +34,7 @@ export class Referee {
   }
 }
 
-/** Whether a holder would go on working. */
+/** Whether a holder would continue its work. */
 export function believes(lock: Lock): boolean {
   try {
     lock.assertHeld();

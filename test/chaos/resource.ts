@@ -1,19 +1,19 @@
-/** What a lock protects: a record in Redis that checks fences and logs everyone who comes. */
+/** What a lock protects: a record in Redis that checks fences and logs every access. */
 export interface Resource {
-  /** Shows the fence, and reads; undefined when a newer fence, or another with the same, was here. */
+  /** Presents the fence, and reads; undefined if a newer fence, or another owner of the same, was seen. */
   enter(fence: number, who: string): Promise<number | undefined>;
-  /** False when refused. */
+  /** False when rejected. */
   write(fence: number, who: string, value: number): Promise<boolean>;
 }
 
-/** One line of a resource's log. `enter` and `write` were accepted, the others refused. */
+/** One line of a resource's log. `enter` and `write` were accepted, the others rejected. */
 export interface ResourceEntry {
   readonly what: "enter" | "write" | "stale-enter" | "stale-write";
   readonly fence: number;
   readonly who: string;
-  /** As it was read or written. */
+  /** The value read or written. */
   readonly value: number;
-  /** Redis's own clock, in ms. */
+  /** By Redis's own clock, in ms. */
   readonly at: number;
 }
 
@@ -64,7 +64,7 @@ export function parseEntry(line: string): ResourceEntry {
   };
 }
 
-/** What a log must not show: fences that fall, a fence of two owners, an update that was lost. */
+/** What a log must not show: decreasing fences, a fence with two owners, a lost update. */
 export function logFlaws(entries: readonly ResourceEntry[]): string[] {
   const flaws: string[] = [];
   let value = 0;
@@ -72,7 +72,7 @@ export function logFlaws(entries: readonly ResourceEntry[]): string[] {
   let owner = "";
   for (const entry of entries.filter(({ what }) => !what.startsWith("stale"))) {
     if (entry.fence < fence) flaws.push(`fence ${entry.fence} after ${fence}`);
-    if (entry.fence === fence && entry.who !== owner) flaws.push(`fence ${fence} of two owners`);
+    if (entry.fence === fence && entry.who !== owner) flaws.push(`fence ${fence} has two owners`);
     if (entry.what === "write" && entry.value !== value + 1) {
       flaws.push(`${entry.who} wrote ${entry.value} over ${value}: an update was lost`);
     }

@@ -7,15 +7,15 @@ import { openResource, parseEntry, logFlaws, resourceLog } from "./resource.ts";
 import type { Resource } from "./resource.ts";
 import type { Wire } from "./wire.ts";
 
-/** Of the locks under test: longer than anything a case does, unless its subject is their end. */
+/** TTL of the locks under test: longer than any case takes, unless it is about expiry. */
 export const TTL_MS = 5_000;
-/** Of the rival's lock, and of what is extended. */
+/** TTL of the competitor's lock, and of extended locks. */
 export const LONGEST_TTL_MS = 2 * TTL_MS;
 export const GRACE_MS = 30_000;
-/** What a call may take beyond its budget, on a machine that has much else to do. */
+/** What a call may take beyond its budget, on a busy machine. */
 const SLACK_MS = 2_000;
 
-/** What a call came to, and when. */
+/** The result of a call, and when it ran. */
 export type Outcome<T> = ({ readonly value: T } | { readonly error: unknown }) & {
   readonly from: number;
   readonly to: number;
@@ -30,7 +30,7 @@ export interface SceneOptions {
   readonly clock: () => { readonly lostMs: number };
 }
 
-/** One client with trouble on its wire, its lock, and the judge of everything it is told. */
+/** One client on a faulty network, its lock, and the judge of every result it gets. */
 export class Scene {
   readonly key = "key";
   readonly wire: Wire;
@@ -39,14 +39,14 @@ export class Scene {
   readonly resource: Resource;
   readonly locks: LockService;
   readonly database: RedisDatabase;
-  /** Of everybody in the scene: counts their sleeps. */
+  /** Shared by all clients of the scene: counts their sleeps. */
   readonly runtime: Runtime;
   readonly isBound: boolean;
   readonly pledges: Promise<unknown>[] = [];
-  /** Somebody has deleted or forced locks: nobody may complain of a loss. */
+  /** Locks were deleted or force-released: losing one is not a violation. */
   isInterfered = false;
   readonly pendingSleeps: () => number;
-  /** Acquisitions that were tried. */
+  /** Acquisitions attempted. */
   acquisitions = 0;
   readonly #clock: SceneOptions["clock"];
 
@@ -79,7 +79,7 @@ export class Scene {
     );
   }
 
-  /** Times a call, and reports it when it exceeds its budget. */
+  /** Times a call, and reports it if it exceeds its budget. */
   async call<T>(what: string, budgetMs: number, work: () => Promise<T>): Promise<Outcome<T>> {
     const from = performance.now();
     const lost = this.#clock().lostMs;
@@ -90,19 +90,19 @@ export class Scene {
     const to = performance.now();
     const limit = budgetMs + SLACK_MS + 2 * (this.#clock().lostMs - lost);
     if (to - from > limit) {
-      this.referee.report(`${what} took ${Math.round(to - from)} ms of its ${budgetMs}`);
+      this.referee.report(`${what} took ${Math.round(to - from)} ms, its budget is ${budgetMs}`);
     }
     return { ...result, from, to };
   }
 
-  /** Whether there is a reason for an answer to be missing. */
+  /** Whether there is a reason for a missing answer. */
   async mayFail({ from, to }: Outcome<unknown>): Promise<boolean> {
-    // A timer counts whole milliseconds, and may end within the last of them.
+    // A timer counts whole milliseconds, and may fire within the last of them.
     if (to - from >= TIMEOUT_MS - 2) return true;
     return Object.keys(await this.wire.hits()).length > 0;
   }
 
-  /** Reports an error that nothing has caused, or that is of no kind of ours. */
+  /** Reports an error that no fault has caused, or that is not a lock error. */
   async expectFailure(what: string, outcome: Outcome<unknown> & { error: unknown }): Promise<void> {
     const { error } = outcome;
     if (!isLockError(error)) this.referee.report(`${what} threw ${String(error)}`);
@@ -111,7 +111,7 @@ export class Scene {
     }
   }
 
-  /** What is stored for a key, past the faults. */
+  /** What is stored for a key, bypassing the faults. */
   async stored(key: string = this.key): Promise<{ ownerHash?: string; fence?: number } | null> {
     const raw = await this.wire.command("GET", `${this.prefix}lock:${key}`);
     return typeof raw === "string" ? (JSON.parse(raw) as object) : null;
@@ -122,15 +122,17 @@ export class Scene {
     return records.every((record) => record?.fence === lock.fence);
   }
 
-  /** Who believes to hold a lock must have it in Redis. */
+  /** A client that believes it holds the lock must have it in Redis. */
   async checkBelief(lock: Lock): Promise<void> {
     const isStored = await this.isStored(lock);
     if (!isStored && believes(lock) && !this.isInterfered) {
-      this.referee.report(`fence ${lock.fence} is believed in, but not stored`);
+      this.referee.report(
+        `the owner of fence ${lock.fence} believes it holds the lock, but it is not stored`,
+      );
     }
   }
 
-  /** Reads, pauses and writes under a lock, as a program would. */
+  /** Reads, pauses and writes under a lock, as an application would. */
   async work(who: string, lock: Lock, ms: number): Promise<void> {
     const { resource } = this;
     const fence = lock.fence ?? 0;
@@ -139,11 +141,11 @@ export class Scene {
     await systemRuntime.sleep(ms);
     const isWritten = value !== undefined && (await resource.write(fence, name, value + 1));
     if (!isWritten && believes(lock) && !this.isInterfered) {
-      this.referee.report(`${name} believes to hold the lock, but the resource refused it`);
+      this.referee.report(`${name} believes it holds the lock, but the resource rejected it`);
     }
   }
 
-  /** What the resource has seen that it must not see. */
+  /** Violations in the resource's log. */
   async resourceFlaws(): Promise<string[]> {
     const log = resourceLog(`${this.prefix}resource`);
     const lines = (await this.wire.command("LRANGE", log, 0, -1)) as string[];

@@ -1,7 +1,7 @@
 import type { ControlClient } from "../../dev/rest/control-client.ts";
 import type { FaultKind, PlainFault } from "../../dev/rest/faults.ts";
 
-/** One client's way to Redis, what goes wrong on it, and a way past it. */
+/** One client's connection to Redis, its faults, and a way to bypass them. */
 export interface Wire {
   readonly url: string;
   readonly token: string;
@@ -9,9 +9,9 @@ export interface Wire {
   clearFaults(): Promise<void>;
   /** How many requests each kind of fault has hit. */
   hits(): Promise<Partial<Record<FaultKind, number>>>;
-  /** Resolves when every command that was held back has been applied. */
+  /** Resolves when every command held back has been applied. */
   settled(): Promise<void>;
-  /** Runs a command past the faults. */
+  /** Runs a command, bypassing the faults. */
   command(...command: (string | number)[]): Promise<unknown>;
   close(): Promise<void>;
 }

@@ -21,14 +21,14 @@ function recordOf({ database }: DatabaseScene, seq = 3): LockData {
 }
 
 describe("RedisDatabase, as documented", () => {
-  it("constructor: takes a Redis client, sends nothing, and makes a Database", () => {
+  it("constructor: takes a Redis client, sends nothing, and creates a Database", () => {
     const { rest } = scenes.open();
     const database = new RedisDatabase(rest.redis);
     expect(database).toBeInstanceOf(Database);
     expect(rest.session.counters.requests).toBe(0);
   });
 
-  it("errors: every recoverable error is told to those who subscribed, until they end it", async () => {
+  it("errors: every recoverable error is reported to subscribers, until they unsubscribe", async () => {
     const { database, rest } = scenes.open();
     const heard: unknown[] = [];
     expect(database.errors).toBeInstanceOf(Events);
@@ -38,7 +38,7 @@ describe("RedisDatabase, as documented", () => {
     await expect(database.readLockData("key")).rejects.toThrow(DatabaseError);
     faults.add({ kind: "drop-request", times: 1 });
     await database.tryDelete("key", "key@host/1.2.3");
-    // It cannot pass: nothing to recover from.
+    // A permanent failure is not recoverable.
     faults.add({ kind: "error-json", status: 400, error: "NOPERM no permissions", times: 1 });
     await expect(database.readLockData("key")).rejects.toThrow(DatabaseError);
     await database.readLockData("key");
@@ -78,7 +78,7 @@ describe("RedisDatabase, as documented", () => {
     expect(await scene.database.readLockData("key")).toEqual(lockData);
   });
 
-  it("tryCreate: writes only where the key does not exist yet, and says who holds it otherwise", async () => {
+  it("tryCreate: writes only if the key does not exist yet, and otherwise returns its holder", async () => {
     const scene = scenes.open();
     const lockData = recordOf(scene);
     const created = await scene.database.tryCreate("key", lockData, 60_000);
@@ -94,7 +94,7 @@ describe("RedisDatabase, as documented", () => {
     expect(await scene.database.tryCreate("key", lockData, 60_000)).toEqual(created);
   });
 
-  it("tryUpdate: writes only where the key exists with that owner hash", async () => {
+  it("tryUpdate: writes only if the key exists with that owner hash", async () => {
     const scene = scenes.open();
     const { database } = scene;
     const lockData = recordOf(scene);
@@ -118,7 +118,7 @@ describe("RedisDatabase, as documented", () => {
     expect(await scene.pttl(scene.lockKey())).toBeGreaterThan(60_000);
   });
 
-  it("tryDelete: deletes only where the key exists with that owner hash", async () => {
+  it("tryDelete: deletes only if the key exists with that owner hash", async () => {
     const scene = scenes.open();
     const { database } = scene;
     const lockData = recordOf(scene);
@@ -136,7 +136,7 @@ describe("RedisDatabase, as documented", () => {
     expect(await scene.exists(scene.lockKey())).toBe(false);
   });
 
-  it("tryDelete: answers retriableError where no answer came, and rejects where Redis refused", async () => {
+  it("tryDelete: resolves to retriableError without an answer, and rejects if Redis refused", async () => {
     const scene = scenes.open();
     const { faults } = scene.rest.session;
     const { ownerHash } = recordOf(scene);
@@ -167,7 +167,7 @@ describe("RedisDatabase, as documented", () => {
     expect(await database.readProcessData(PROCESS)).toBeNull();
   });
 
-  it("terminate: can be called, and again", async () => {
+  it("terminate: can be called repeatedly", async () => {
     const { database, rest } = scenes.open();
     expect(await database.terminate()).toBeUndefined();
     await database.terminate();

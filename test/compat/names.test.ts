@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, it } from "vitest";
 
-// NAMES.md says where each public name of the two documents is shown to work.
+// NAMES.md lists the test that covers each public name of the two documents.
 
 interface Row {
   readonly name: string;
@@ -62,7 +62,7 @@ it.each(rows)("$name is shown by a test that exists", ({ file, test }) => {
   expect(readFileSync(full, "utf8")).toContain(JSON.stringify(test));
 });
 
-it("every file named is one that the runner takes for a test", () => {
+it("every listed file is one that the runner recognizes as a test", () => {
   expect(rows.map(({ file }) => file).filter((file) => !file.endsWith(".test.ts"))).toEqual([]);
 });
 

@@ -5,7 +5,7 @@ import { StoredLock } from "../support/fault-keys.ts";
 import { useRest } from "../support/rest.ts";
 
 // The code of the lock service's document, sections "Basic Operations" and "Lock Entity". Only the
-// surroundings are ours: what stands inside the methods is the document's.
+// surroundings are ours: the method bodies are the document's.
 
 const rests = useRest();
 afterEach(() => {
@@ -184,7 +184,7 @@ describe("the lock service's document", () => {
     expect(await rest.locks().isLocked("stuck:lock")).toBe(false);
   });
 
-  it("extend: the lock lives for at least that much longer", async () => {
+  it("extend: the lock lasts at least that much longer", async () => {
     const rest = rests.open();
     const inventory = new Inventory(rest.locks({ defaultTtl: 10_000 }));
     let lock: ILock | undefined;
@@ -210,7 +210,7 @@ describe("the lock service's document", () => {
     await new StoredLock(rest, "long:task").vanish();
   });
 
-  it("a lock has all that the document's ILock has", async () => {
+  it("a lock has every member of the document's ILock", async () => {
     interface DocumentedLock {
       readonly key: string;
       readonly token: string;

@@ -13,7 +13,7 @@ import { useRest } from "../support/rest.ts";
 
 const rests = useRest();
 
-/** Runs the document's code; returns what it reported, and whether anything else was thrown. */
+/** Runs the document's code; returns what it reported. */
 async function handle(
   lockService: ILockService,
   doWork: (lock: ILock) => Promise<void>,
@@ -48,7 +48,7 @@ async function handle(
 }
 
 describe("the lock service's errors, told apart by class", () => {
-  it("nothing is reported when nothing went wrong", async () => {
+  it("nothing is reported when nothing fails", async () => {
     expect(await handle(rests.open().locks(), async () => {})).toEqual([]);
   });
 
@@ -60,7 +60,7 @@ describe("the lock service's errors, told apart by class", () => {
     await other.release();
   });
 
-  it("LockNotOwnedError: another has the lock when it is to be released", async () => {
+  it("LockNotOwnedError: another holds the lock when it is released", async () => {
     const rest = rests.open();
     let token = "";
     const said = await handle(rest.locks(), async (lock) => {

@@ -4,7 +4,7 @@ import type { ILock, ILockService } from "../../src/nestjs/index.ts";
 import { useRest } from "../support/rest.ts";
 
 // The code of the lock service's document, section "Advanced Patterns". Only the surroundings are
-// ours: what stands inside its methods is the document's.
+// ours: the method bodies are the document's.
 
 const rests = useRest();
 
@@ -65,7 +65,7 @@ class Patterns {
       await this.decrement(fromSku, qty);
       await this.increment(toSku, qty);
     };
-    await this.lockService.withLock(keys, work, PATIENT);
+    await this.lockService.withLock(keys, work, LONG_WAIT);
   }
 
   async criticalOperation(id: string) {
@@ -107,7 +107,7 @@ class Patterns {
     await this.change(sku, qty);
   }
 
-  /** Reads, waits, writes: loses updates unless it is alone. */
+  /** Reads, waits, writes: loses updates unless it runs alone. */
   private async change(sku: string, by: number): Promise<void> {
     const before = this.stock.get(sku) ?? 0;
     this.#changing += 1;
@@ -126,10 +126,10 @@ class Patterns {
   }
 }
 
-const PATIENT = { waitTimeout: 20_000, retry: { initialDelay: 10, maxDelay: 50 } };
+const LONG_WAIT = { waitTimeout: 20_000, retry: { initialDelay: 10, maxDelay: 50 } };
 
 describe("the lock service's patterns", () => {
-  it("conditional locking: an order in process is left to whoever processes it", async () => {
+  it("conditional locking: an order that is being processed is skipped", async () => {
     const rest = rests.open();
     const patterns = new Patterns(rest.locks());
     const results = await Promise.all([1, 2, 3].map(() => patterns.processIfNotLocked("17")));
@@ -156,7 +156,7 @@ describe("the lock service's patterns", () => {
     },
   );
 
-  it("multi-resource locking: both keys cost one request, taken and given back", async () => {
+  it("multi-resource locking: both keys cost one request to acquire and one to release", async () => {
     const rest = rests.open();
     const patterns = new Patterns(rest.locks());
     await patterns.transferInventory("a", "b", 1);

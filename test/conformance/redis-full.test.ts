@@ -12,7 +12,7 @@ describeConformance("RedisDatabase on a Redis that can be filled up", {
       database,
       storage: redisStorage(prefix, command),
       setFull: async (isFull) => {
-        // Less than Redis needs by itself: whatever needs room is refused.
+        // Less than Redis itself needs: every command that needs memory is refused.
         await command("CONFIG", "SET", "maxmemory", isFull ? 1 : 0);
       },
     };

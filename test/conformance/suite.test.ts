@@ -13,7 +13,7 @@ async function failures(backend: () => Promise<ConformanceBackend>): Promise<str
     .map(({ name }) => name);
 }
 
-it("every case has a name of its own, and every rule of the storage has cases", () => {
+it("every case has a unique name, and every rule of the storage has cases", () => {
   const names = conformanceCases(async () => ({ database: new MemoryDatabase() })).map(
     ({ name }) => name,
   );
@@ -23,7 +23,7 @@ it("every case has a name of its own, and every rule of the storage has cases", 
   }
 });
 
-it("a database that gives a held lock away does not pass", async () => {
+it("a database that grants a held lock does not pass", async () => {
   class Generous extends MemoryDatabase {
     override async tryCreate(key: string, lockData: LockData, ms: number): Promise<CreateOutcome> {
       this.store.set(`lock:${key}`, JSON.stringify(lockData), ms);
@@ -49,7 +49,7 @@ it("a database that renews whatever it finds does not pass", async () => {
   );
 });
 
-it("a case says what it expected, and what it got", async () => {
+it("a failed case reports what it expected, and what it got", async () => {
   class Mute extends MemoryDatabase {
     override async readLockData(): Promise<null> {
       return null;
@@ -59,7 +59,7 @@ it("a case says what it expected, and what it got", async () => {
   await expect(first?.run()).rejects.toThrow(/^readLockData: expected \{.*\}, but got null$/);
 });
 
-it("a backend is closed after its case, passed, skipped or failed", async () => {
+it("a backend is closed after its case, whether passed, skipped or failed", async () => {
   let opened = 0;
   let closed = 0;
   const backend = async (): Promise<ConformanceBackend> => {

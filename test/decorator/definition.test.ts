@@ -21,7 +21,7 @@ describe("@WithLock checks its options when the class is defined", () => {
     );
   });
 
-  it("and refuses what is no method", () => {
+  it("and refuses what is not a method", () => {
     const decorate = WithLock({ key: "a" });
     for (const args of [
       [() => "a", { kind: "getter", name: "a" }],

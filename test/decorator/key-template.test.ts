@@ -56,7 +56,7 @@ describe("a key template", () => {
   });
 
   it.each(["{}", "{id}", "{0", "0}", "{{0}}", "{0.}", "{0..a}", "{ 0 }", "{-1}", "{0.a b}"])(
-    "%s is refused when it is written down",
+    "%s is refused when it is parsed",
     (template) => {
       const error = thrownBy(() => parseKeyTemplate(`order:${template}`));
       expect(error).toMatchObject({ code: "LOCK_CONFIGURATION", option: "key" });
@@ -66,9 +66,9 @@ describe("a key template", () => {
   it.each([
     ["the empty text", ""],
     ["a NUL", "a\0b"],
-    ["no text", 7],
+    ["a number", 7],
     ["nothing", undefined],
-  ])("%s is refused when it is written down", (_, template) => {
+  ])("%s is refused when it is parsed", (_, template) => {
     expect(thrownBy(() => parseKeyTemplate(template))).toMatchObject({ option: "key" });
   });
 });

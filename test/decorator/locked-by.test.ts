@@ -6,7 +6,7 @@ import { useRest } from "../support/rest.ts";
 const rests = useRest();
 
 describe("lockedBy", () => {
-  it("runs a function under the lock its arguments name, and returns its result", async () => {
+  it("runs a function under the lock that its arguments determine, and returns its result", async () => {
     const locks = rests.open().locks();
     const pay = lockedBy(locks, { key: "order:{0}", ttl: 10_000 }, async (order: string) => {
       return `${order}: ${await locks.isLocked(`order:${order}`)}`;
@@ -15,7 +15,7 @@ describe("lockedBy", () => {
     expect(await locks.isLocked("order:17")).toBe(false);
   });
 
-  it("takes plain functions, methods with `this`, and keys of a function", async () => {
+  it("accepts plain functions, methods with `this`, and key functions", async () => {
     const locks = rests.open().locks();
     const counter = {
       count: 0,
@@ -30,7 +30,7 @@ describe("lockedBy", () => {
     expect(await Promise.all([counter.add(1), counter.add(1)])).toEqual([1, 2]);
   });
 
-  it("refuses, skips or translates as asked, and never runs unlocked", async () => {
+  it("rejects, skips or translates as configured, and never runs unlocked", async () => {
     const locks = rests.open().locks();
     let runs = 0;
     const work = (): number => (runs += 1);

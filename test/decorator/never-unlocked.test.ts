@@ -27,7 +27,7 @@ describe("@WithLock never runs the method unlocked", () => {
     expect(runs).toBe(0);
   });
 
-  it("when an argument that the key needs is missing: nothing is sent either", async () => {
+  it("when an argument that the key needs is missing, and sends nothing", async () => {
     const rest = rests.open();
     let runs = 0;
     class Shop {

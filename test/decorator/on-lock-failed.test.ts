@@ -9,7 +9,7 @@ const ONCE = { maxRetries: 0 };
 
 class Busy extends Error {}
 
-/** One method for each way to answer a refusal. */
+/** One method for each way to handle a refusal. */
 class Shop {
   readonly locks: LockService;
   runs = 0;
@@ -48,7 +48,7 @@ class Shop {
     return this.#run();
   }
 
-  /** The refusal of another lock, met inside. */
+  /** The refusal of another lock, inside the method. */
   @WithLock({ key: "outer", retry: ONCE, onLockFailed: "skip" })
   async nested(order: string): Promise<string | undefined> {
     return this.throwing(order);
@@ -85,17 +85,20 @@ describe("when another holds the lock", () => {
     expect(await CALLS[call](shop)).toBe("done");
   });
 
-  it.each(["skipping", "waiting"] as const)("%s resolves with undefined, unrun", async (call) => {
-    const rest = rests.open();
-    const shop = new Shop(rest);
-    const other = await rest.locks().acquire("order:a");
-    expect(await CALLS[call](shop)).toBeUndefined();
-    await other.release();
-    expect(shop.runs).toBe(0);
-    expect(await CALLS[call](shop)).toBe("done");
-  });
+  it.each(["skipping", "waiting"] as const)(
+    "%s resolves with undefined, without running",
+    async (call) => {
+      const rest = rests.open();
+      const shop = new Shop(rest);
+      const other = await rest.locks().acquire("order:a");
+      expect(await CALLS[call](shop)).toBeUndefined();
+      await other.release();
+      expect(shop.runs).toBe(0);
+      expect(await CALLS[call](shop)).toBe("done");
+    },
+  );
 
-  it("a function makes the error, from the key and the refusal", async () => {
+  it("a function creates the error, from the key and the refusal", async () => {
     const rest = rests.open();
     const shop = new Shop(rest);
     const other = await rest.locks().acquire("order:a");
@@ -106,30 +109,30 @@ describe("when another holds the lock", () => {
     expect(shop.runs).toBe(0);
   });
 
-  it("waitTimeout waits for it, also where the service itself does not retry", async () => {
+  it("waitTimeout waits for it, even if the service itself does not retry", async () => {
     const rest = rests.open();
     const other = await rest.locks().acquire("a");
-    class Patient {
+    class Waiting {
       readonly locks = rest.locks({ retry: { maxRetries: 0 } });
       @WithLock({ key: "a", waitTimeout: 20_000, retry: { maxDelay: 20 }, onLockFailed: "skip" })
       async pay(): Promise<string | undefined> {
         return "done";
       }
     }
-    const patient = new Patient();
+    const shop = new Waiting();
     const refused = new Promise<void>((resolve) => {
-      patient.locks.events.subscribe(({ type }) => type === "busy" && resolve());
+      shop.locks.events.subscribe(({ type }) => type === "busy" && resolve());
     });
-    const paid = patient.pay();
+    const paid = shop.pay();
     await refused;
     await other.release();
     expect(await paid).toBe("done");
   });
 });
 
-describe("onLockFailed is for the refusal of this very acquisition only", () => {
+describe("onLockFailed handles only the refusal of this very acquisition", () => {
   it.each(["nested", "nestedTranslating"] as const)(
-    "a refusal met inside the method passes through %s untouched",
+    "a refusal inside the method passes through %s unchanged",
     async (call) => {
       const rest = rests.open();
       const shop = new Shop(rest);
@@ -156,7 +159,7 @@ describe("onLockFailed is for the refusal of this very acquisition only", () => 
 
   it("an aborted wait is never skipped", async () => {
     const rest = rests.open();
-    class Impatient {
+    class Aborted {
       readonly locks = rest.locks({ signal: AbortSignal.abort() });
       runs = 0;
       @WithLock({ key: "a", onLockFailed: "skip" })
@@ -164,7 +167,7 @@ describe("onLockFailed is for the refusal of this very acquisition only", () => 
         this.runs += 1;
       }
     }
-    const shop = new Impatient();
+    const shop = new Aborted();
     await expect(shop.pay()).rejects.toMatchObject({ reason: "aborted" });
     expect(shop.runs).toBe(0);
   });

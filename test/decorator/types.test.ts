@@ -6,7 +6,7 @@ interface Order {
   readonly id: string;
 }
 
-/** Compiled, not called: what must not compile says so. */
+/** Compiled, not called: the marked methods must not compile. */
 class Shop {
   declare readonly locks: LockService;
   declare private readonly hidden: LockService;
@@ -50,7 +50,7 @@ class Shop {
   @WithLock({ key: (order: Order) => order.id })
   async optionalArgument(_order?: Order): Promise<void> {}
 
-  // @ts-expect-error it is no instance of Date
+  // @ts-expect-error it is not an instance of Date
   @WithLock({ key: "a", service: (_self: Date) => lockSource })
   async otherSelf(): Promise<void> {}
 
@@ -71,12 +71,12 @@ it("a locked method keeps its type", () => {
   expectTypeOf<ReturnType<Shop["hiddenService"]>>().toEqualTypeOf<Promise<number>>();
 });
 
-it("a locked function tells its arguments, its result, and whether it may be skipped", () => {
+it("a locked function's type has its arguments, its result, and whether it may be skipped", () => {
   const define = () => ({
     plain: lockedBy(lockSource, { key: "{0}" }, (id: string, by?: number) => id.length + (by ?? 0)),
     skip: lockedBy(lockSource, { key: "a", onLockFailed: "skip" }, async () => "done"),
     fail: lockedBy(lockSource, { key: "a", onLockFailed: () => new Error("busy") }, () => 1),
-    // The function types the arguments of the key.
+    // The function determines the types of the key's arguments.
     typed: lockedBy(lockSource, { key: (order) => order.id }, async (order: Order) => order),
   });
   type Defined = ReturnType<typeof define>;

@@ -6,7 +6,7 @@ import { useRest } from "../support/rest.ts";
 
 const rests = useRest();
 
-/** Work that can be looked at from outside while it goes on. */
+/** Work that counts how many run it at the same time. */
 class Gate {
   inside = 0;
   most = 0;
@@ -19,7 +19,7 @@ class Gate {
 }
 
 describe("@WithLock", () => {
-  it("lets one contender at a time into a key, across instances", async () => {
+  it("admits one contender at a time per key, across instances", async () => {
     const rest = rests.open();
     const gate = new Gate();
     class Shop {
@@ -36,7 +36,7 @@ describe("@WithLock", () => {
     expect(gate.most).toBe(1);
   });
 
-  it("lets different keys in together", async () => {
+  it("does not serialize different keys", async () => {
     const rest = rests.open();
     class Shop {
       readonly locks = rest.locks({ retry: { maxRetries: 0 } });
@@ -48,7 +48,7 @@ describe("@WithLock", () => {
     expect(await new Shop().dive(2)).toBe(2);
   });
 
-  it("holds the lock with the ttl asked for while the method runs, and gives it back", async () => {
+  it("holds the lock with the requested ttl while the method runs, and releases it", async () => {
     const rest = rests.open();
     const stored = new StoredLock(rest, "a");
     class Shop {
@@ -64,7 +64,7 @@ describe("@WithLock", () => {
     expect(await stored.record()).toBeNull();
   });
 
-  it("renews the lock of a long method, and with autoRenew: false does not", async () => {
+  it("renews the lock of a long method, unless autoRenew is false", async () => {
     const rest = rests.open();
     const renewals: number[] = [];
     class Shop {
@@ -89,7 +89,7 @@ describe("@WithLock", () => {
     expect(renewals[1]).toBeGreaterThan(0);
   });
 
-  it("takes several keys of a function, all or none, with `this`", async () => {
+  it("acquires several keys from a key function with `this`", async () => {
     const rest = rests.open();
     class Stock {
       readonly locks = rest.locks();
@@ -146,7 +146,7 @@ describe("@WithLock", () => {
     expect(await new Shop(rest.locks({ keyPrefix: "us:" })).pay()).toBe(false);
   });
 
-  it("asks `service` where the service is, in private fields too", async () => {
+  it("gets the service from `service`, even from a private field", async () => {
     const rest = rests.open();
     class Shop {
       private readonly lockService = rest.locks();
@@ -160,7 +160,7 @@ describe("@WithLock", () => {
 });
 
 describe("@WithLock and the end of the method", () => {
-  it("the method's own error wins, and the lock is given back", async () => {
+  it("the method's own error wins, and the lock is released", async () => {
     const rest = rests.open();
     class Shop {
       readonly locks = rest.locks();
@@ -175,7 +175,7 @@ describe("@WithLock and the end of the method", () => {
   });
 
   it.each(["throw", "skip"] as const)(
-    "a lock lost during the method is LockLostError with the result, with %s too",
+    "a lock lost during the method rejects with LockLostError and the result, even with %s",
     async (onLockFailed) => {
       const rest = rests.open();
       const stored = new StoredLock(rest, "a");

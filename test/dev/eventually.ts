@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Resolves once `check` is true; the limit only keeps a broken test from hanging. */
+/** Resolves once `check` is true; the limit only prevents a broken test from hanging. */
 export async function eventually(
   what: string,
   check: () => boolean | Promise<boolean>,

@@ -3,7 +3,7 @@ export interface Gate {
   readonly open: () => void;
 }
 
-/** Something to wait for that the test itself lets go. */
+/** Something to wait for that the test itself opens. */
 export function gate(): Gate {
   let open = (): void => {};
   const opened = new Promise<void>((resolve) => {

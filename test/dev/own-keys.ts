@@ -3,12 +3,12 @@ import { controlClient } from "../../dev/rest/control-client.ts";
 import type { RestFront } from "../../dev/rest/front.ts";
 
 export interface OwnKeys {
-  /** A key nobody else uses; the same name gives the same key. */
+  /** A unique key; the same name returns the same key. */
   readonly key: (name?: string) => string;
   readonly removeAll: (front: RestFront) => Promise<void>;
 }
 
-/** Keys for tests that may run against somebody's own Redis: unique, and removed afterwards. */
+/** Keys for tests that may run against the user's own Redis: unique, and removed afterwards. */
 export function ownKeys(): OwnKeys {
   const prefix = `leasehold-test:${randomUUID()}`;
   const made = new Set<string>();

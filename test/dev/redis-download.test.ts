@@ -24,7 +24,7 @@ async function expectOneWorkingServer(): Promise<void> {
 }
 
 describe.skipIf(!canDownload)("redis-server from Debian's packages", () => {
-  test("two downloads at once on a fresh machine both give a working server, and leave one", async () => {
+  test("two concurrent downloads on a fresh machine both yield a working server, and leave one", async () => {
     const lines: string[] = [];
     const note = (line: string): void => {
       lines.push(line);

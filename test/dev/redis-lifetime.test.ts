@@ -36,7 +36,7 @@ async function startOwner(mode: "plain" | "clean" | "stuck" | "stop"): Promise<O
       return { child, ...owner, exited };
     }
   }
-  throw new Error("the owner of the Redis ended before it had one");
+  throw new Error("the owner of the Redis exited before it had one");
 }
 
 function isOwned(value: unknown): value is { pid: number; folder: string } {
@@ -64,7 +64,7 @@ test("an uncaught crash of the parent leaves no server and no folder", async () 
   await expectNothingLeft(owner);
 });
 
-test("a signal nobody handles leaves no server and no folder", async () => {
+test("an unhandled signal leaves no server and no folder", async () => {
   const owner = await startOwner("plain");
   owner.child.kill("SIGTERM");
   expect(await owner.exited).toEqual([null, "SIGTERM"]);
@@ -85,7 +85,7 @@ for (const [signal, code] of [
   });
 }
 
-test("a second signal ends the process although cleaning up is stuck, and the server with it", async () => {
+test("a second signal ends the process although the cleanup is stuck, and the server with it", async () => {
   const owner = await startOwner("stuck");
   owner.child.kill("SIGINT");
   // Two equal signals sent at once may be delivered as one.

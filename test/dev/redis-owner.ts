@@ -1,9 +1,9 @@
-// Run as a process of its own by redis-lifetime.test.ts: it owns a Redis and ends in the way it is told to.
+// Run as a separate process by redis-lifetime.test.ts: it owns a Redis and exits in the requested way.
 import { once } from "node:events";
 import { createClient } from "@redis/client";
 import { startStack, stopOnSignals } from "../../dev/stack.ts";
 
-// Not the server that REDIS_URL may name: this one gets killed.
+// Not the server that REDIS_URL may point to: this one gets killed.
 const stack = await startStack({ env: { ...process.env, REDIS_URL: "" } });
 if (process.argv[2] === "clean") {
   stopOnSignals(stack.stop);

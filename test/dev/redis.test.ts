@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test as anyTest } from "vitest";
 import { findRedis } from "../../dev/redis/binary.ts";
 import { freePort } from "../../dev/redis/probe.ts";
 import { startRedis } from "../../dev/redis/redis.ts";
-import type { RedisServer } from "../../dev/redis/redis.ts";
+import type { RedisServer } from "../../dev/redis/server.ts";
 import { eventually, isRunning } from "./eventually.ts";
 import { env, onlyBorrowedRedis } from "./own-redis.ts";
 
@@ -47,7 +47,7 @@ async function fakeProgram(name: string, script: string): Promise<string> {
   return bin;
 }
 
-test("a started server answers, keeps nothing on disk and is gone after stop", async () => {
+test("a started server answers, persists nothing and is gone after stop", async () => {
   const server = await start();
   expect(await ask(server.url, "PING")).toBe("PONG");
   expect(await ask(server.url, "CONFIG", "GET", "save")).toBe("save,");
@@ -59,7 +59,7 @@ test("a started server answers, keeps nothing on disk and is gone after stop", a
   await expect(ask(server.url, "PING")).rejects.toThrow(/ECONNREFUSED/);
 });
 
-test("a restart keeps the port and forgets the data", async () => {
+test("a restart keeps the port and loses the data", async () => {
   const server = await start();
   await ask(server.url, "SET", "kept", "1");
   await server.restart();
@@ -81,23 +81,23 @@ test("a stop called during a restart stops the new server", async () => {
   await expect(ask(server.url, "PING")).rejects.toThrow(/ECONNREFUSED/);
 });
 
-test("many servers started at once get ports of their own", async () => {
+test("servers started concurrently get different ports", async () => {
   const servers = await Promise.all([1, 2, 3, 4, 5, 6].map(() => start()));
   expect(new Set(servers.map(({ port }) => port)).size).toBe(6);
   await Promise.all(servers.map((server) => server.stop()));
 });
 
-test("a server that cannot start says why", async () => {
+test("a server that cannot start rejects with the reason", async () => {
   await expect(start({ args: ["--no-such-setting", "1"] })).rejects.toThrow(/no-such-setting/);
 });
 
-test("a server killed from outside is noticed by stop, which still resolves", async () => {
+test("stop resolves even if the server was killed from outside", async () => {
   const server = await start();
   process.kill(server.pid ?? 0, "SIGKILL");
   await server.stop();
 });
 
-test("a redis-server on PATH is preferred, and one that does not work is passed over", async () => {
+test("a redis-server on PATH is preferred, and one that does not work is skipped", async () => {
   const program = await findRedis({ env });
   const library = program.env["LD_LIBRARY_PATH"] ?? "";
   const works = await fakeProgram(
@@ -112,7 +112,7 @@ test("a redis-server on PATH is preferred, and one that does not work is passed 
   await server.stop();
 });
 
-test("REDIS_URL is used as it is and left running", async () => {
+test("the server at REDIS_URL is used unchanged and left running", async () => {
   const own = await start();
   const server = await startRedis({ env: { ...env, REDIS_URL: own.url } });
   expect(server).toMatchObject({ url: own.url, port: own.port, pid: undefined });
@@ -122,14 +122,14 @@ test("REDIS_URL is used as it is and left running", async () => {
   expect(await ask(own.url, "GET", "mine")).toBe("1");
 });
 
-test("a REDIS_URL nobody answers at is an error that names it, without its password", async () => {
+test("a REDIS_URL that does not answer is an error that names it, without its password", async () => {
   const REDIS_URL = `redis://:secret@127.0.0.1:${await freePort()}`;
   const failure = startRedis({ env: { ...env, REDIS_URL } });
   await expect(failure).rejects.toThrow(/REDIS_URL is set.*127\.0\.0\.1:\d+ does not answer/);
   await expect(failure).rejects.not.toThrow(/secret/);
 });
 
-test("without any Redis to run there is one message that says what to do", async () => {
+test("without any Redis to run there is one error that says what to do", async () => {
   const nowhere = join(folder, "empty");
   await mkdir(nowhere, { recursive: true });
   const before = process.env["PATH"];
@@ -144,7 +144,7 @@ test("without any Redis to run there is one message that says what to do", async
   }
 });
 
-test("a docker client without an engine, even one that hangs, is passed over", async () => {
+test("a docker client without an engine, even one that hangs, is skipped", async () => {
   const bin = await fakeProgram("docker", "exec /bin/sleep 60");
   const before = process.env["PATH"];
   process.env["PATH"] = bin;

@@ -94,7 +94,7 @@ for (const [entry, Client] of KINDS) {
           await expect(redis.eval("syntax error", [], [])).rejects.toThrow(/ERR Error compiling/);
         });
 
-        test("a pipeline answers in order, with an error in its place", async () => {
+        test("a pipeline replies in order, with an error in its place", async () => {
           const at = key();
           const pipeline = connect().pipeline().set(at, "text").incr(at).get(at).ttl(at);
           const replies = await pipeline.exec({ keepErrors: true });
@@ -102,7 +102,7 @@ for (const [entry, Client] of KINDS) {
           expect(replies[1]?.error).toMatch(/ERR value is not an integer/);
         });
 
-        test("a transaction goes on after an error inside it, as Redis does", async () => {
+        test("a transaction continues after an error inside it, like in Redis", async () => {
           const at = key();
           const transaction = connect().multi().set(at, "text").incr(at).get(at);
           const replies = await transaction.exec({ keepErrors: true });
@@ -113,7 +113,7 @@ for (const [entry, Client] of KINDS) {
           const redis = connect();
           const at = key();
           const transaction = redis.multi().set(at, "text").eval("return 1", [], []);
-          // The client has no unknown commands of its own: an arity error does as well.
+          // The client cannot send unknown commands: an arity error has the same effect.
           transaction.mget();
           await expect(transaction.exec()).rejects.toThrow(/EXECABORT|wrong number/);
           expect(await redis.exists(at)).toBe(0);
@@ -126,14 +126,14 @@ for (const [entry, Client] of KINDS) {
 function parsed(value: string): unknown {
   try {
     const result: unknown = JSON.parse(value);
-    // The client leaves numbers alone that JavaScript could not hold.
+    // The client does not parse numbers that JavaScript cannot represent.
     return typeof result === "number" && String(result) !== value ? value : result;
   } catch {
     return value;
   }
 }
 
-test("a subscriber gets its confirmation and then every message, whatever is in it", async () => {
+test("a subscriber gets its confirmation and then every message, whatever its content", async () => {
   const { url, token } = stack.session;
   const redis = new Redis({ url, token });
   const channel = `channel${randomUUID()}`;

@@ -28,7 +28,7 @@ afterAll(async () => {
   await stack.stop();
 });
 
-/** One send only: the client's own retries would hide what happened to the first. */
+/** Sends only once: the client's own retries would hide what happened to the first send. */
 function client(signal?: AbortSignal): Redis {
   const { url, token } = session;
   return new Redis({ url, token, retry: { retries: 0 }, ...(signal && { signal: () => signal }) });
@@ -38,7 +38,7 @@ function bump(): Promise<unknown> {
   return client().eval(BUMP, [key], []);
 }
 
-/** Read past the session, so that no fault and no counter is touched. */
+/** Read outside the session, so that no fault or counter is affected. */
 async function stored(): Promise<number> {
   const other = stack.front.openSession();
   const redis = new Redis({ url: other.url, token: other.token });
@@ -87,7 +87,7 @@ test("delay-response: applied at once, answered when the gate opens", async () =
   expect(await reply).toBe(1);
 });
 
-test("hang: no answer until the client leaves, applied or not as asked", async () => {
+test("hang: no answer until the client disconnects, applied only if `apply`", async () => {
   for (const apply of [false, true]) {
     const leave = new AbortController();
     session.faults.add({ kind: "hang", times: 1, apply });
@@ -98,14 +98,14 @@ test("hang: no answer until the client leaves, applied or not as asked", async (
     // oxlint-disable-next-line no-await-in-loop
     await eventually("the request has arrived", arrived);
     // oxlint-disable-next-line no-await-in-loop
-    await eventually("applied as asked", async () => (await stored()) === (apply ? 1 : 0));
+    await eventually("applied only if `apply`", async () => (await stored()) === (apply ? 1 : 0));
     leave.abort();
     // oxlint-disable-next-line no-await-in-loop
     await failed;
   }
 });
 
-test("cut-body: applied, and the body ends in the middle", async () => {
+test("cut-body: applied, and the body is truncated", async () => {
   session.faults.add({ kind: "cut-body", times: 1 });
   const { url, token } = session;
   const body = JSON.stringify(["EVAL", BUMP, "1", key]);
@@ -118,7 +118,7 @@ test("cut-body: applied, and the body ends in the middle", async () => {
   await expect(bump()).rejects.toThrow();
 });
 
-test("error-json: a JSON error with the status and text asked for, not applied unless asked", async () => {
+test("error-json: a JSON error with the given status and text, not applied unless `apply`", async () => {
   session.faults.add({ kind: "error-json", times: 1, status: 503, error: "busy elsewhere" });
   await expect(bump()).rejects.toThrow(/busy elsewhere/);
   expect(await stored()).toBe(0);
@@ -127,7 +127,7 @@ test("error-json: a JSON error with the status and text asked for, not applied u
   expect(await stored()).toBe(1);
 });
 
-test("error-html: a page instead of JSON, not applied unless asked", async () => {
+test("error-html: a page instead of JSON, not applied unless `apply`", async () => {
   session.faults.add({ kind: "error-html", times: 1 });
   await expect(bump()).rejects.toThrow(/Bad Gateway/);
   expect(await stored()).toBe(0);
@@ -177,7 +177,7 @@ test("hold-late: a closed session drops what it still holds", async () => {
   expect(await stored()).toBe(0);
 });
 
-test("null-result: null instead of the reply, not applied unless asked", async () => {
+test("null-result: null instead of the reply, not applied unless `apply`", async () => {
   session.faults.add({ kind: "null-result", times: 1 });
   expect(await bump()).toBeNull();
   expect(await stored()).toBe(0);
@@ -214,7 +214,7 @@ test("a fault hits only what it matches, by command, script or predicate", async
   expect(await client().get(key)).toBe(2);
 });
 
-test("a probability draws from the numbers given, and delays go together with another fault", async () => {
+test("a probability draws from the given numbers, and delays combine with another fault", async () => {
   const numbers = [0.9, 0.1];
   const random = (): number => numbers.shift() ?? 1;
   session.faults.add({ kind: "delay-request", ms: 1 });
@@ -225,7 +225,7 @@ test("a probability draws from the numbers given, and delays go together with an
   expect(session.faults.hits).toEqual({ "delay-request": 3, "drop-request": 1 });
 });
 
-test("faults reach subscriptions, and disconnect cuts a live one", async () => {
+test("faults apply to subscriptions, and disconnect drops a live one", async () => {
   const { url, token } = session;
   const subscribe = (): Promise<Response> =>
     fetch(`${url}/subscribe/faulty`, { headers: { authorization: `Bearer ${token}` } });

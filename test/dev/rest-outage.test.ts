@@ -29,7 +29,7 @@ test("the first command after a restart of Redis is answered", async () => {
   expect(await redis.get("before")).toBeNull();
 });
 
-test("while Redis is away every endpoint answers with an error, and recovers with it", async () => {
+test("while Redis is down every endpoint answers with an error, and recovers with it", async () => {
   const redis = connect();
   await stack.redis.stop();
   await expect(redis.get("k")).rejects.toThrow(/Redis cannot be reached/);
@@ -52,7 +52,7 @@ test("a command in flight when Redis dies is answered with an error and never se
   await eventually("the command was sent", () => stack.session.counters.applied > before);
   await stack.redis.restart();
   await failed;
-  // Were it sent again, this would be answered with BUSY, or not at all.
+  // If it were sent again, this would be answered with BUSY, or not at all.
   expect(await redis.ping()).toBe("PONG");
 });
 
@@ -64,7 +64,7 @@ test("a subscription ends when Redis goes away", async () => {
   await ended;
 });
 
-test("stopping the front cuts requests in flight and frees its port", async () => {
+test("stopping the front cuts off requests in flight and frees its port", async () => {
   const front = await startRestFront({ redisUrl: stack.redis.url });
   const session = front.openSession();
   const redis = new Redis({ url: session.url, token: session.token, retry: { retries: 0 } });

@@ -35,7 +35,7 @@ async function send(path: string, init: SendInit = {}): Promise<Reply> {
   return { status: response.status, body };
 }
 
-test("a command can stand in the path, with its last argument in the body and options behind ?", async () => {
+test("a command can be in the path, with its last argument in the body and options in the query", async () => {
   expect(await send(`/set/${key("path:1")}/a%2Fb`, { method: "GET" })).toEqual({
     status: 200,
     body: { result: "OK" },
@@ -49,7 +49,7 @@ test("a command can stand in the path, with its last argument in the body and op
   expect(await send(`/persist/${key("path:2")}`)).toEqual({ status: 200, body: { result: 1 } });
 });
 
-test("bytes that are no UTF-8 survive in base64 and become replacement characters without", async () => {
+test("bytes that are not UTF-8 survive in base64 and become replacement characters without", async () => {
   const bytes = Uint8Array.from([0, 255, 254, 10, 128]);
   await send(`/set/${key("bytes")}`, { body: bytes });
   const { body } = await send(`/get/${key("bytes")}`, {
@@ -119,7 +119,7 @@ test("blocking and connection commands are refused, in a pipeline only in their 
   expect(await send("/multi-exec", { body })).toMatchObject({ status: 400 });
 });
 
-test("a request over 10 MB is refused with Upstash's words", async () => {
+test("a request over 10 MB is refused with Upstash's message", async () => {
   const body = JSON.stringify(["SET", key("large"), "x".repeat(10 * 1024 * 1024)]);
   expect(await send("/", { body })).toEqual({
     status: 413,
@@ -147,7 +147,7 @@ function results(reply: unknown): number[] {
   return Array.isArray(reply) ? reply.map(({ result }: { result: number }) => result) : [];
 }
 
-test("a client that leaves in the middle harms nobody", async () => {
+test("clients that disconnect in the middle do not affect others", async () => {
   const slow = "local n = 0 for i = 1, 3000000 do n = n + i end return n";
   const controllers = Array.from({ length: 20 }, () => new AbortController());
   const requests = controllers.map(({ signal }) =>

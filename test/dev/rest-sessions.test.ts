@@ -45,7 +45,7 @@ test("ten evals of one tick are one request and ten commands with auto-pipelinin
   }
 });
 
-test("a script is known by its first comment line, behind a #! line as well", async () => {
+test("a script is named by its first comment line, even after a #! line", async () => {
   const session = stack.front.openSession();
   const redis = new Redis({ url: session.url, token: session.token });
   await redis.eval("#!lua\n-- leasehold:shebang\nreturn 1", [], []);
@@ -54,7 +54,7 @@ test("a script is known by its first comment line, behind a #! line as well", as
   expect(session.counters.byScript).toEqual({ shebang: 1, "somebody else's": 1 });
 });
 
-test("sessions do not see each other's counters and faults", async () => {
+test("sessions have separate counters and faults", async () => {
   const [one, two] = [stack.front.openSession(), stack.front.openSession()];
   one.faults.add({ kind: "error-json" });
   const connect = ({ url, token }: { url: string; token: string }): Redis =>
@@ -116,7 +116,7 @@ test("the control plane opens sessions, sets faults and reads counters over HTTP
   await expect(control.counters(token)).rejects.toThrow(/no session/);
 });
 
-test("the control plane refuses another token and nonsense", async () => {
+test("the control plane refuses wrong tokens and invalid requests", async () => {
   const stranger = controlClient(stack.front.url, stack.session.token);
   await expect(stranger.openSession()).rejects.toThrow(/wrong control token/);
   const control = controlClient(stack.front.url, stack.front.controlToken);

@@ -14,20 +14,20 @@ import { useRest, type Rest } from "../support/rest.ts";
 
 const rests = useRest();
 const TIMEOUT = 300;
-/** Only a limit for a machine that is busy: what is bounded takes two requests' time at most. */
+/** Generous for a busy machine: what is bounded takes at most two request timeouts. */
 const SOON = 2 * TIMEOUT + 5_000;
 
 interface Silence {
   readonly locks: LockService;
-  /** From here on nothing is answered. */
-  readonly fallSilent: () => void;
+  /** From now on nothing is answered. */
+  readonly silence: () => void;
   readonly heal: () => void;
 }
 
-type Silenced = (rest: Rest) => Silence;
+type Silencer = (rest: Rest) => Silence;
 
-/** The ways a command may never be answered, each by a client of another kind. */
-const SILENCES: readonly (readonly [string, Silenced])[] = [
+/** Ways in which a command may never be answered, each with a different client. */
+const SILENCES: readonly (readonly [string, Silencer])[] = [
   ["a server that hangs", (rest) => hanging(rest, rest.redis)],
   [
     "a server that hangs, under a client without a timeout",
@@ -40,7 +40,7 @@ const SILENCES: readonly (readonly [string, Silenced])[] = [
       client.isStuck = false;
       return {
         locks: rest.locks({ database: databaseOf(rest, client) }),
-        fallSilent: () => void (client.isStuck = true),
+        silence: () => void (client.isStuck = true),
         heal: () => void (client.isStuck = false),
       };
     },
@@ -50,7 +50,7 @@ const SILENCES: readonly (readonly [string, Silenced])[] = [
 function hanging(rest: Rest, client: RedisDatabaseClient): Silence {
   return {
     locks: rest.locks({ database: databaseOf(rest, client) }),
-    fallSilent: () => void rest.session.faults.add({ kind: "hang" }),
+    silence: () => void rest.session.faults.add({ kind: "hang" }),
     heal: () => {
       rest.session.faults.clear();
       rest.session.disconnect();
@@ -74,11 +74,11 @@ async function rejectionSoon(promise: Promise<unknown>): Promise<unknown> {
   return error;
 }
 
-describe.each(SILENCES)("R8 under %s", (_, silenced) => {
+describe.each(SILENCES)("R8 under %s", (_, silencer) => {
   it("R8 acquire is bounded by requestTimeout, and its compensation by the TTL", async () => {
     const rest = rests.open();
-    const { locks, fallSilent } = silenced(rest);
-    fallSilent();
+    const { locks, silence } = silencer(rest);
+    silence();
     const acquiring = locks.acquire("a", { ttl: 100, retry: { maxRetries: 0 } });
     const error = await rejectionSoon(acquiring);
     expect(error).toBeInstanceOf(LockAcquisitionError);
@@ -86,18 +86,18 @@ describe.each(SILENCES)("R8 under %s", (_, silenced) => {
     await Promise.all(rest.pledges);
   });
 
-  it("R8 tryAcquire is bounded, and does not take silence for held", async () => {
-    const { locks, fallSilent, heal } = silenced(rests.open());
-    fallSilent();
+  it("R8 tryAcquire is bounded, and does not mistake silence for held", async () => {
+    const { locks, silence, heal } = silencer(rests.open());
+    silence();
     const error = await rejectionSoon(locks.tryAcquire("a", { ttl: 100 }));
     expect(error).toMatchObject({ reason: "error" });
     heal();
   });
 
-  it("R8 everything else is bounded by two sends, and is never taken for an answer", async () => {
-    const { locks, fallSilent, heal } = silenced(rests.open());
+  it("R8 everything else is bounded by two sends, and never mistakes silence for an answer", async () => {
+    const { locks, silence, heal } = silencer(rests.open());
     const lock = await locks.acquire("a", { autoRenew: false });
-    fallSilent();
+    silence();
     const [extended, isHeld, isLocked, inspected, forced] = await Promise.all([
       rejectionSoon(lock.extend(40_000)),
       rejectionSoon(lock.isHeld()),
@@ -117,7 +117,7 @@ describe.each(SILENCES)("R8 under %s", (_, silenced) => {
 
   it("R8 a renewal is bounded: it fails, and the next one is sent", async () => {
     const rest = rests.open();
-    const { locks, fallSilent, heal } = silenced(rest);
+    const { locks, silence, heal } = silencer(rest);
     let failures = 0;
     let renewals = 0;
     locks.events.subscribe(({ type }) => {
@@ -128,7 +128,7 @@ describe.each(SILENCES)("R8 under %s", (_, silenced) => {
       ttl: 8_000,
       autoRenew: { enabled: true, intervalFraction: 0.05 },
     });
-    fallSilent();
+    silence();
     await eventually("a renewal has failed", () => failures > 0);
     heal();
     await eventually("the next one is answered", () => renewals > 0);
@@ -137,7 +137,7 @@ describe.each(SILENCES)("R8 under %s", (_, silenced) => {
   });
 });
 
-it("R8 an answer that comes after requestTimeout counts as none: a lock acquired by it is taken back", async () => {
+it("R8 an answer after requestTimeout is ignored: a lock it acquired is rolled back", async () => {
   const rest = rests.open();
   const stored = new StoredLock(rest, "a");
   rest.session.faults.add({ kind: "hang", script: "acquire", apply: true });
@@ -148,7 +148,7 @@ it("R8 an answer that comes after requestTimeout counts as none: a lock acquired
   expect(await stored.record()).toBeNull();
 });
 
-it("R8 an acquire that ran out of its own budget says so in its cause", async () => {
+it("R8 an acquire that exhausted its own budget says so in its cause", async () => {
   const rest = rests.open();
   rest.session.faults.add({ kind: "hang", script: "acquire" });
   const locks = rest.locks({ database: databaseOf(rest, rest.redis) });

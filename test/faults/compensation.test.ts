@@ -9,7 +9,7 @@ import { useRest, type Rest } from "../support/rest.ts";
 const rests = useRest();
 const ONCE: LockOptions = { retry: { maxRetries: 0 } };
 
-/** How often the front was asked for a script. */
+/** How often a script was sent to the front. */
 function sent({ session }: Rest, script: string): number {
   return session.counters.byScript[script] ?? 0;
 }
@@ -37,7 +37,7 @@ describe("R11 an acquire with an unknown send that does not succeed is compensat
     await stored.vanish();
   });
 
-  it("R11 also when tryAcquire answers null", async () => {
+  it("R11 even when tryAcquire resolves to null", async () => {
     const rest = rests.open();
     const stored = new StoredLock(rest, "a");
     await stored.steal();
@@ -48,7 +48,7 @@ describe("R11 an acquire with an unknown send that does not succeed is compensat
     await stored.vanish();
   });
 
-  it("R11 when the retries are spent (timeout), however long ago the send was", async () => {
+  it("R11 when the retries are exhausted (timeout), however long ago the send was", async () => {
     const rest = rests.open();
     const stored = new StoredLock(rest, "a");
     await stored.steal();
@@ -60,7 +60,7 @@ describe("R11 an acquire with an unknown send that does not succeed is compensat
     await stored.vanish();
   });
 
-  it("R11 when it is aborted while the send is under way", async () => {
+  it("R11 when it is aborted while the send is in flight", async () => {
     const rest = rests.open();
     const controller = new AbortController();
     rest.session.faults.add({ kind: "hang", script: "acquire", apply: true });
@@ -93,7 +93,7 @@ describe("R11 an acquire with an unknown send that does not succeed is compensat
     await stored.vanish();
   });
 
-  it("R11 when no send is answered (error), and then nothing of it is left in Redis", async () => {
+  it("R11 when no send is answered (error), and nothing of it is left in Redis", async () => {
     const rest = rests.open();
     rest.session.faults.add({ kind: "drop-response", script: "acquire" });
     expect(await reasonOf(rest.locks().acquire("a", ONCE))).toBe("error");
@@ -102,7 +102,7 @@ describe("R11 an acquire with an unknown send that does not succeed is compensat
     expect(await new StoredLock(rest, "a").record()).toBeNull();
   });
 
-  it("R11 until the release is confirmed, should its answers be lost as well", async () => {
+  it("R11 until the release is confirmed, even if its answers are lost as well", async () => {
     const rest = rests.open();
     rest.session.faults.add({ kind: "drop-response", script: "acquire" });
     rest.session.faults.add({ kind: "drop-request", script: "release", times: 2 });
@@ -113,7 +113,7 @@ describe("R11 an acquire with an unknown send that does not succeed is compensat
   });
 });
 
-it("R11 an acquire that was answered sends no release beside its own", async () => {
+it("R11 an acquire that was answered sends no compensating release", async () => {
   const rest = rests.open();
   const locks = rest.locks();
   const lock = await locks.acquire("a");
@@ -132,7 +132,7 @@ it.each([0, 5])("R11 the same token is sent again at most twice, with maxRetries
   expect(sent(rest, "acquire")).toBe(3);
 });
 
-it("R11 an abort in the pause before a send is repeated sends nothing more but the release", async () => {
+it("R11 an abort in the pause before a retry sends nothing more but the release", async () => {
   const rest = rests.open();
   rest.session.faults.add({ kind: "drop-request", script: "acquire" });
   const controller = new AbortController();
@@ -146,7 +146,7 @@ it("R11 an abort in the pause before a send is repeated sends nothing more but t
   expect(sent(rest, "acquire")).toBe(1);
 });
 
-describe("R11 an acquire that is delivered after its caller has given up", () => {
+describe("R11 an acquire delivered after its caller has given up", () => {
   it("R11 creates nothing, and draws no fence", async () => {
     const rest = rests.open();
     const { opened, open } = gate();
@@ -163,7 +163,7 @@ describe("R11 an acquire that is delivered after its caller has given up", () =>
     expect(await locks.isLocked("a")).toBe(false);
   });
 
-  it("R11 does not disturb the lock of whoever came after", async () => {
+  it("R11 does not disturb a later holder's lock", async () => {
     const rest = rests.open();
     const { opened, open } = gate();
     const { session } = rest;
@@ -179,7 +179,7 @@ describe("R11 an acquire that is delivered after its caller has given up", () =>
     await lock.release();
   });
 
-  it("R11 creates nothing although it arrives before its compensation does", async () => {
+  it("R11 leaves nothing even if it arrives before its compensation", async () => {
     const rest = rests.open();
     const { opened, open } = gate();
     const { session } = rest;
@@ -193,7 +193,7 @@ describe("R11 an acquire that is delivered after its caller has given up", () =>
   });
 });
 
-it("R11 a renewal that is delivered after the release brings nothing back", async () => {
+it("R11 a renewal delivered after the release does not resurrect the lock", async () => {
   const rest = rests.open();
   const { opened, open } = gate();
   const late = rest.session.faults.add({ kind: "hold-late", script: "renew", until: opened });
@@ -207,7 +207,7 @@ it("R11 a renewal that is delivered after the release brings nothing back", asyn
   expect(await new StoredLock(rest, "a").record()).toBeNull();
 });
 
-it("R11 a release that is delivered very late does not touch the lock of a successor", async () => {
+it("R11 a release delivered very late does not touch a successor's lock", async () => {
   const rest = rests.open();
   const { opened, open } = gate();
   rest.session.faults.add({ kind: "hold-late", script: "release", until: opened, times: 1 });

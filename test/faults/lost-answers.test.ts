@@ -9,51 +9,54 @@ import { useRest, type Rest } from "../support/rest.ts";
 
 const rests = useRest();
 
-/** Everything that can befall one request and its answer, applied or not. */
+/** Everything that can happen to one request and its answer, applied or not. */
 const FAULTS: readonly (readonly [string, FaultSpec])[] = [
-  ["a request that is lost", { kind: "drop-request" }],
-  ["an answer that is lost", { kind: "drop-response" }],
-  ["an answer that is cut", { kind: "cut-body" }],
-  ["a proxy's page after the command was applied", { kind: "error-html", apply: true }],
-  ["a proxy's page instead", { kind: "error-html" }],
+  ["a lost request", { kind: "drop-request" }],
+  ["a lost answer", { kind: "drop-response" }],
+  ["a truncated answer", { kind: "cut-body" }],
+  ["a proxy's error page after the command was applied", { kind: "error-html", apply: true }],
+  ["a proxy's error page instead", { kind: "error-html" }],
   ["an error 500 after the command was applied", { kind: "error-json", apply: true }],
   ["a null after the command was applied", { kind: "null-result", apply: true }],
   ["a null instead", { kind: "null-result" }],
-  ["a command that is applied twice", { kind: "duplicate", reply: "second" }],
+  ["a command applied twice", { kind: "duplicate", reply: "second" }],
 ];
 
 const CLIENTS: readonly (readonly [string, (rest: Rest) => RedisDatabase])[] = [
   ["a client that sends once", (rest) => rest.database()],
   [
-    "a client that sends again by itself",
+    "a client that retries by itself",
     (rest) => new RedisDatabase(resendingClient(rest), { prefix: rest.prefix }),
   ],
 ];
 
-/** Fence of the next acquisition, if nothing draws one in between. */
+/** The fence of the next acquisition, unless another is drawn in between. */
 async function nextFence(rest: Rest, locks: LockService): Promise<number> {
   await locks.withLock("warm-up", () => undefined);
   return (await fenceCounter(rest)) + 1;
 }
 
 describe.each(CLIENTS)("R11 with %s:", (_, databaseOf) => {
-  it.each(FAULTS)("R11 %s leaves an acquired lock with its one fence", async (_name, fault) => {
-    const rest = rests.open();
-    const locks = rest.locks({ database: databaseOf(rest) });
-    const fence = await nextFence(rest, locks);
-    rest.session.faults.add({ ...fault, script: "acquire", times: 1 });
-    const lock = await locks.acquire("a", { retry: { maxRetries: 0 } });
-    const { token: ownerHash } = lock;
-    expect(lock.fence).toBe(fence);
-    expect(await fenceCounter(rest)).toBe(fence);
-    expect(await new StoredLock(rest, "a").record()).toMatchObject({ ownerHash, fence });
-    expect(await locks.tryAcquire("a")).toBeNull();
-    expect(await lock.isHeld()).toBe(true);
-    await lock.release();
-    expect(await locks.isLocked("a")).toBe(false);
-  });
+  it.each(FAULTS)(
+    "R11 %s leaves the lock acquired, under exactly one fence",
+    async (_name, fault) => {
+      const rest = rests.open();
+      const locks = rest.locks({ database: databaseOf(rest) });
+      const fence = await nextFence(rest, locks);
+      rest.session.faults.add({ ...fault, script: "acquire", times: 1 });
+      const lock = await locks.acquire("a", { retry: { maxRetries: 0 } });
+      const { token: ownerHash } = lock;
+      expect(lock.fence).toBe(fence);
+      expect(await fenceCounter(rest)).toBe(fence);
+      expect(await new StoredLock(rest, "a").record()).toMatchObject({ ownerHash, fence });
+      expect(await locks.tryAcquire("a")).toBeNull();
+      expect(await lock.isHeld()).toBe(true);
+      await lock.release();
+      expect(await locks.isLocked("a")).toBe(false);
+    },
+  );
 
-  it.each(FAULTS)("R11 %s does not end a lock that is renewed", async (_name, fault) => {
+  it.each(FAULTS)("R11 %s does not end a renewed lock", async (_name, fault) => {
     const rest = rests.open();
     const clock = new ManualRuntime();
     const locks = rest.locks({ database: databaseOf(rest), runtime: clock });
@@ -67,7 +70,7 @@ describe.each(CLIENTS)("R11 with %s:", (_, databaseOf) => {
     await eventually("the first is answered", () => answers === 1);
     await clock.advance(10_000);
     await eventually("another is answered", () => answers === 2);
-    // Only the renewals have kept it: the acquisition's own time is over.
+    // Only the renewals have kept it: the acquisition's own TTL has passed.
     await clock.advance(9_400);
     lock.assertHeld();
     expect(await lock.isHeld()).toBe(true);
@@ -86,7 +89,7 @@ describe.each(CLIENTS)("R11 with %s:", (_, databaseOf) => {
     await locks.withLock("a", (next) => expect(next.fence).toBe((lock.fence ?? 0) + 1));
   });
 
-  it.each(FAULTS)("R11 %s does not confuse withLock", async (_name, fault) => {
+  it.each(FAULTS)("R11 %s does not affect withLock", async (_name, fault) => {
     const rest = rests.open();
     const locks = rest.locks({ database: databaseOf(rest) });
     rest.session.faults.add({ ...fault, script: "acquire", times: 1 });
@@ -110,7 +113,7 @@ it("R11 a lost answer to an acquire of several keys leaves them all under one fe
   await lock.release();
 });
 
-it("R11 every command duplicated, the copy a little later, changes nothing for anybody", async () => {
+it("R11 duplicating every command, with the copy a little later, changes nothing", async () => {
   const rest = rests.open();
   rest.session.faults.add({ kind: "duplicate", ms: 30 });
   const locks = rest.locks();

@@ -10,18 +10,18 @@ import { useRest } from "../support/rest.ts";
 
 const rests = useRest();
 
-/** What a client may hand over, or throw, although no script of ours ever answered so. */
+/** What a client may return or throw that no script of ours ever replied. */
 const NO_ANSWERS: readonly (readonly [string, FaultSpec])[] = [
   ["null", { kind: "null-result" }],
-  ["a proxy's page", { kind: "error-html" }],
+  ["a proxy's error page", { kind: "error-html" }],
   ["a proxy's page with status 200", { kind: "error-html", status: 200 }],
-  ["a body that is cut", { kind: "cut-body" }],
-  ["an error of no known kind", { kind: "error-json", error: "something went wrong" }],
+  ["a truncated body", { kind: "cut-body" }],
+  ["an unknown error", { kind: "error-json", error: "something went wrong" }],
   ["an error 503", { kind: "error-json", status: 503, error: "upstream" }],
 ];
 
-describe.each(NO_ANSWERS)("R11 %s is never taken for an answer:", (_, fault) => {
-  it("R11 not to an acquire: it is neither held nor had", async () => {
+describe.each(NO_ANSWERS)("R11 %s is never mistaken for an answer", (_, fault) => {
+  it("R11 to an acquire: the lock is neither acquired nor held by another", async () => {
     const rest = rests.open();
     rest.session.faults.add({ ...fault, script: "acquire" });
     const trying = rest.locks().tryAcquire("a");
@@ -30,7 +30,7 @@ describe.each(NO_ANSWERS)("R11 %s is never taken for an answer:", (_, fault) => 
     expect(await new StoredLock(rest, "a").record()).toBeNull();
   });
 
-  it("R11 not to isHeld, isLocked, inspect and forceRelease: they throw", async () => {
+  it("R11 to isHeld, isLocked, inspect and forceRelease: they throw", async () => {
     const rest = rests.open();
     const locks = rest.locks();
     const lock = await locks.acquire("a");
@@ -44,7 +44,7 @@ describe.each(NO_ANSWERS)("R11 %s is never taken for an answer:", (_, fault) => 
     await lock.release();
   });
 
-  it("R11 not to a release: it is neither confirmed nor not owned", async () => {
+  it("R11 to a release: it is neither confirmed nor not owned", async () => {
     const rest = rests.open();
     const lock = await rest.locks().acquire("a");
     const heal = rest.session.faults.add({ ...fault, script: "release" });
@@ -54,7 +54,7 @@ describe.each(NO_ANSWERS)("R11 %s is never taken for an answer:", (_, fault) => 
   });
 });
 
-/** Values that clients have been seen to resolve with, or that a careless wrapper may invent. */
+/** Values that clients have been seen to resolve with, or that a careless wrapper may return. */
 const GARBAGE: readonly unknown[] = [
   null,
   undefined,
@@ -75,7 +75,7 @@ const GARBAGE: readonly unknown[] = [
 ];
 
 it.each(GARBAGE.map((value) => [value]))(
-  "R11 a client that answers %j leaves nothing behind, and nobody believes it",
+  "R11 a client that resolves with %j is not trusted, and leaves nothing behind",
   async (value) => {
     const rest = rests.open();
     let isGarbling = true;
@@ -94,8 +94,8 @@ it.each(GARBAGE.map((value) => [value]))(
   },
 );
 
-describe("R11 a client with a static signal that aborts resolves to null, and", () => {
-  it("R11 the lock is then neither held by another nor had", async () => {
+describe("R11 a client whose static signal is aborted resolves to null, and", () => {
+  it("R11 the lock is then neither acquired nor held by another", async () => {
     const rest = rests.open();
     const { url, token } = rest.session;
     const redis = new Redis({ url, token, signal: AbortSignal.abort() });
@@ -106,7 +106,7 @@ describe("R11 a client with a static signal that aborts resolves to null, and", 
     expect(rest.session.counters.requests).toBe(0);
   });
 
-  it("R11 the release is then not confirmed, and its end is that of the TTL", async () => {
+  it("R11 the release is then not confirmed, and the lock expires with its TTL", async () => {
     const rest = rests.open();
     const { url, token } = rest.session;
     const controller = new AbortController();
@@ -122,7 +122,7 @@ describe("R11 a client with a static signal that aborts resolves to null, and", 
   });
 });
 
-it("R11 a host that cannot be reached is reason `error` with its cause, soon, and without secrets", async () => {
+it("R11 an unreachable host is reason `error` with its cause, soon, and without secrets", async () => {
   const rest = rests.open();
   const token = "Aa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8";
   const url = `http://127.0.0.1:${await closedPort()}`;
@@ -140,14 +140,14 @@ it("R11 a host that cannot be reached is reason `error` with its cause, soon, an
     expect(performance.now() - started).toBeLessThan(1_000 + 1_000 + 4_000);
     expect(error).toBeInstanceOf(LockAcquisitionError);
     expect(error).toMatchObject({ reason: "error", cause: { applied: "unknown" } });
-    const told = tellAll(error);
+    const told = textOf(error);
     expect(told).toContain("ECONNREFUSED");
     for (const secret of [token, rest.prefix, "redis.call"]) expect(told).not.toContain(secret);
   }
   await Promise.all(rest.pledges);
 });
 
-it("R11 no error of a lost command tells the command, its owner hash or the token", async () => {
+it("R11 no error of a lost command reveals the command, its owner hash or the token", async () => {
   const rest = rests.open();
   const locks = rest.locks({
     database: new RedisDatabase(resendingClient(rest), { prefix: rest.prefix }),
@@ -156,7 +156,7 @@ it("R11 no error of a lost command tells the command, its owner hash or the toke
   rest.session.faults.add({ kind: "error-json", error: "something went wrong" });
   const asked = [locks.acquire("b", { ttl: 100 }), lock.extend(1_000), lock.release()];
   for (const answer of await Promise.allSettled(asked)) {
-    const told = answer.status === "rejected" ? tellAll(answer.reason) : "";
+    const told = answer.status === "rejected" ? textOf(answer.reason) : "";
     expect(told).toContain("something went wrong");
     for (const secret of [
       rest.session.token,
@@ -172,9 +172,9 @@ it("R11 no error of a lost command tells the command, its owner hash or the toke
   await lock.release();
 });
 
-function tellAll(error: unknown): string {
+function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return `${error.message}\n${error.stack}\n${tellAll(error.cause)}`;
+  return `${error.message}\n${error.stack}\n${textOf(error.cause)}`;
 }
 
 function closedPort(): Promise<number> {

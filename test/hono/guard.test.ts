@@ -15,7 +15,7 @@ const { open } = useRest();
 
 type Guarded = { Variables: LocksVariables & GuardVariables };
 
-/** An app with one guarded route, `/work/:id`, and what its handler does. */
+/** An app with one guarded route, `/work/:id`, and its handler. */
 function appWith(
   rest: Rest,
   options: Partial<GuardOptions> = {},
@@ -38,7 +38,7 @@ function appWith(
 }
 
 describe("a free key", () => {
-  it("runs the handler under the lock, and gives it back, for two requests", async () => {
+  it("runs the handler under the lock, and releases it, with two requests", async () => {
     const rest = open();
     const app = appWith(rest, { ttl: 5_000 }, async (c) => {
       return c.json({ key: c.var.lock.key, held: await c.var.lock.isHeld() });
@@ -50,7 +50,7 @@ describe("a free key", () => {
     expect({ acquire, release, asked: renew }).toEqual({ acquire: 1, release: 1, asked: 1 });
   });
 
-  it("takes several keys at once, all of them or none", async () => {
+  it("acquires several keys at once, all or none", async () => {
     const rest = open();
     const app = appWith(rest, { key: ["a", "b"] });
     const other = await rest.locks().acquire("b");
@@ -75,7 +75,7 @@ describe("a free key", () => {
 });
 
 describe("a held key", () => {
-  it("is refused at once with 409, Retry-After in whole seconds, and nothing of the holder", async () => {
+  it("is refused at once with 409, Retry-After in whole seconds, and nothing about the holder", async () => {
     const rest = open();
     const holder = await rest.locks().acquire("work:1", { ttl: 9_500, trace: "secret-trace" });
     rest.session.counters.requests = 0;
@@ -102,7 +102,7 @@ describe("a held key", () => {
     await holder.release();
   });
 
-  it.each([423, 429] as const)("status %i is answered when asked for", async (status) => {
+  it.each([423, 429] as const)("answers with status %i when configured", async (status) => {
     const rest = open();
     const holder = await rest.locks().acquire("work:1");
     expect((await appWith(rest, { status }).request("/work/1")).status).toBe(status);
@@ -128,7 +128,7 @@ describe("a held key", () => {
     expect((await answer).status).toBe(200);
   });
 
-  it("a client that leaves while waiting stops the waiting, and the handler never runs", async () => {
+  it("a client that disconnects while waiting ends the wait, and the handler never runs", async () => {
     const rest = open();
     const holder = await rest.locks().acquire("work:1");
     let ran = false;
@@ -144,7 +144,7 @@ describe("a held key", () => {
     await holder.release();
   });
 
-  it("of 20 requests at once, exactly one runs the handler", async () => {
+  it("of 20 concurrent requests, exactly one runs the handler", async () => {
     const rest = open();
     let running = 0;
     const { promise: allAnswered, resolve } = Promise.withResolvers<void>();
@@ -185,7 +185,7 @@ describe("the types", () => {
 });
 
 describe("a handler that fails", () => {
-  it("keeps its own answer, and the lock is given back", async () => {
+  it("keeps its own answer, and the lock is released", async () => {
     const rest = open();
     const app = appWith(rest, {}, () => {
       throw new HTTPException(418, { message: "teapot" });
@@ -194,7 +194,7 @@ describe("a handler that fails", () => {
     expect(await rest.locks().isLocked("work:1")).toBe(false);
   });
 
-  it("gives the lock back when what it throws is no Error", async () => {
+  it("releases the lock when what it throws is not an Error", async () => {
     const rest = open();
     const app = appWith(rest, {}, () => {
       // oxlint-disable-next-line no-throw-literal, typescript/only-throw-error
@@ -239,7 +239,7 @@ describe("a lost lock", () => {
   });
 });
 
-describe("a database that gives no answer", () => {
+describe("a database that does not answer", () => {
   it("answers 503 with Retry-After, and the handler does not run", async () => {
     const rest = open();
     rest.session.faults.add({ kind: "drop-request" });
@@ -255,7 +255,7 @@ describe("a database that gives no answer", () => {
     expect(ran).toBe(false);
   });
 
-  it("lets the handler run unguarded where that was asked for", async () => {
+  it("lets the handler run unguarded when configured", async () => {
     const rest = open();
     rest.session.faults.add({ kind: "drop-request" });
     const app = appWith(rest, { onUnavailable: "continue" }, (c) =>
@@ -264,7 +264,7 @@ describe("a database that gives no answer", () => {
     expect(await (await app.request("/work/1")).json()).toBe(true);
   });
 
-  it("never runs unguarded against a holder", async () => {
+  it("never runs unguarded while the lock is held", async () => {
     const rest = open();
     const holder = await rest.locks().acquire("work:1");
     const answer = await appWith(rest, { onUnavailable: "continue" }).request("/work/1");
@@ -273,7 +273,7 @@ describe("a database that gives no answer", () => {
   });
 });
 
-describe("a mistake in the set-up", () => {
+describe("a configuration mistake", () => {
   it.each([
     [{ status: 200 }, "status", "200"],
     [{ status: "409" }, "status", '"409"'],
@@ -286,14 +286,17 @@ describe("a mistake in the set-up", () => {
     [{ waitTimeout: -1 }, "waitTimeout", "-1"],
     [{ key: "" }, "key", '""'],
     [{ key: 7 }, "key", "7"],
-  ])("%o is refused when the guard is made, naming option and value", (options, option, value) => {
-    const wrong = { key: "k", ...options } as unknown as GuardOptions;
-    expect(() => withLock(wrong)).toThrow(LockConfigurationError);
-    expect(() => withLock(wrong)).toThrow(option);
-    expect(() => withLock(wrong)).toThrow(value);
-  });
+  ])(
+    "%o is refused when the guard is created, naming option and value",
+    (options, option, value) => {
+      const wrong = { key: "k", ...options } as unknown as GuardOptions;
+      expect(() => withLock(wrong)).toThrow(LockConfigurationError);
+      expect(() => withLock(wrong)).toThrow(option);
+      expect(() => withLock(wrong)).toThrow(value);
+    },
+  );
 
-  it("a guard without locks() says so", async () => {
+  it("a guard without locks() is reported", async () => {
     const app = new Hono();
     app.onError((error, c) => c.text(error.message, 500));
     app.get("/", withLock({ key: "k" }), (c) => c.text("done"));
@@ -311,7 +314,7 @@ describe("a mistake in the set-up", () => {
     expect(await rest.locks().isLocked("k")).toBe(false);
   });
 
-  it("nor one whose key this request took by hand", async () => {
+  it("so is one whose key this request has acquired itself", async () => {
     const rest = open();
     const app = new Hono<{ Variables: LocksVariables }>();
     app.use(locks(() => rest.locks()));
@@ -334,7 +337,7 @@ describe("a mistake in the set-up", () => {
   });
 
   it.each(["", "\0", "x".repeat(1_001), "\uD800", "\uFFFD"])(
-    "a key that a visitor made up, %j, is the visitor's mistake: 400",
+    "an invalid key from the request, %j, is the client's mistake: 400",
     async (text) => {
       const rest = open();
       const answer = await appWith(rest, { key: () => text }).request("/work/1");
@@ -346,7 +349,7 @@ describe("a mistake in the set-up", () => {
     },
   );
 
-  it("a key function that gives nothing is an error, not an unguarded request", async () => {
+  it("a key function that returns nothing is an error, not an unguarded request", async () => {
     const rest = open();
     const key = (() => undefined) as unknown as GuardOptions["key"];
     const answer = await appWith(rest, { key }).request("/work/1");

@@ -18,7 +18,7 @@ function appWith(
   return app;
 }
 
-/** A body of two chunks, the second held back; knows when it was cancelled. */
+/** A body of two chunks, the second held back; records whether it was cancelled. */
 function heldBack(): { body: ReadableStream; finish(): void; fail(): void; cancelled(): boolean } {
   let cancelled = false;
   let controller: ReadableStreamDefaultController | undefined;
@@ -56,7 +56,7 @@ describe('hold: "response"', () => {
     expect(await rest.locks().isLocked(key)).toBe(false);
   });
 
-  it("gives the lock back when the client cancels the body, and cancels its source", async () => {
+  it("releases the lock when the client cancels the body, and cancels its source", async () => {
     const rest = open();
     const source = heldBack();
     const answer = await appWith(
@@ -69,7 +69,7 @@ describe('hold: "response"', () => {
     expect(await rest.locks().isLocked(key)).toBe(false);
   });
 
-  it("gives the lock back when the body fails, and the client learns of the failure", async () => {
+  it("releases the lock when the body fails, and the client sees the failure", async () => {
     const rest = open();
     const source = heldBack();
     const answer = await appWith(
@@ -85,13 +85,13 @@ describe('hold: "response"', () => {
   it.each([
     ["an empty body", "GET", () => new Response(null, { status: 204 })],
     ["a HEAD request", "HEAD", () => new Response("text")],
-  ])("gives the lock back with the handler for %s", async (_, method, handler) => {
+  ])("releases the lock with the handler for %s", async (_, method, handler) => {
     const rest = open();
     await appWith(rest, { hold: "response" }, handler).request("/", { method });
     expect(await rest.locks().isLocked(key)).toBe(false);
   });
 
-  it("without it the lock ends with the handler", async () => {
+  it("by default the lock is released with the handler", async () => {
     const rest = open();
     const source = heldBack();
     const answer = await appWith(rest, {}, () => new Response(source.body)).request("/");
@@ -102,7 +102,7 @@ describe('hold: "response"', () => {
 });
 
 describe('release: "background"', () => {
-  it("answers while the release is still on its way, and waitUntil covers it", async () => {
+  it("answers while the release is still in flight, and waitUntil covers it", async () => {
     const rest = open();
     const { promise: letGo, resolve } = Promise.withResolvers<void>();
     rest.session.faults.add({ kind: "delay-request", match: "release", until: letGo });

@@ -7,7 +7,7 @@ import type { LockServiceOptions, RedisClient, Runtime } from "../../src/index.t
 import { redisFromEnv } from "../../src/upstash/index.ts";
 import { garbageText, hostileText, hostileValue, runs } from "../chaos/arbitraries.ts";
 
-/** What no answer may make us do is to wait long for the next: a second takes 20 ms here. */
+/** Speeds up the clock, so that waiting costs little: a second takes 20 ms here. */
 const FASTER = 50;
 const runtime: Runtime = {
   ...systemRuntime,
@@ -18,14 +18,14 @@ const pledges: Promise<unknown>[] = [];
 const options: Omit<LockServiceOptions, "database"> = {
   runtime,
   defaultTtl: 1_000,
-  // What is granted here may never be given back.
+  // What is granted here may never be released.
   autoRenew: { maxHold: 2_000 },
   retry: { maxRetries: 0 },
   waitUntil: (promise) => void pledges.push(promise),
 };
 
-/** Every answer is a value or an error of ours, through every way in. */
-async function expectComposure(locks: LockService, isGrant: (fence: unknown) => boolean) {
+/** Every public method resolves with a value or rejects with a lock error. */
+async function expectValueOrLockError(locks: LockService, isGrant: (fence: unknown) => boolean) {
   const settled = await Promise.allSettled([
     locks.tryAcquire("a"),
     locks.acquire(["a", "b"]),
@@ -57,7 +57,7 @@ const reply = fc.oneof(
   fc.tuple(fc.constant("SUCCESS"), fc.array(status)),
 );
 
-it("whatever a client answers or throws: a value or a typed error, and no lock without a fence", async () => {
+it("whatever a client returns or throws yields a value or a typed error, and no lock without a fence", async () => {
   const thrown = fc.oneof(
     hostileText,
     hostileText.map((text) => new Error(text)),
@@ -72,7 +72,7 @@ it("whatever a client answers or throws: a value or a typed error, and no lock w
       const [first, given] = Array.isArray(answer) ? (answer as unknown[]) : [];
       return first === "SUCCESS" && Number(given) === fence && Number.isSafeInteger(fence);
     };
-    await expectComposure(new LockService({ database, ...options }), isGrant);
+    await expectValueOrLockError(new LockService({ database, ...options }), isGrant);
   });
   await fc.assert(property, runs(50));
   await Promise.all(pledges);
@@ -84,7 +84,7 @@ it.each([
   ["nothing", undefined],
   ["a symbol", Symbol("thrown")],
   ["an error without a message", Object.assign(new Error("a"), { message: null })],
-])("what a client throws may be no text: %s becomes a typed error", async (_, thrown) => {
+])("a client may throw anything: %s becomes a typed error", async (_, thrown) => {
   const client: RedisClient = { eval: () => Promise.reject(thrown) };
   const database = new RedisDatabase(client, { runtime, requestTimeout: 500 });
   const locks = new LockService({ database, ...options });
@@ -110,7 +110,7 @@ afterAll(async () => {
   await new Promise((resolve) => server?.close(resolve));
 });
 
-it("whatever a server sends: a value or a typed error, and no token of the service in it", async () => {
+it("whatever a server sends yields a value or a typed error that does not contain the service's token", async () => {
   const token = "the-token-of-the-service";
   const body = fc.oneof(
     garbageText.filter((text) => text.length < 10_000),
@@ -131,7 +131,7 @@ it("whatever a server sends: a value or a typed error, and no token of the servi
       expect(`${error.message} ${JSON.stringify(error)}`).not.toContain(token);
     }
     if (failed instanceof Error) expect(isLockError(failed, "LOCK_ACQUISITION")).toBe(true);
-    await expectComposure(locks, Number.isSafeInteger);
+    await expectValueOrLockError(locks, Number.isSafeInteger);
   });
   await fc.assert(property, runs(30));
   respond = { status: 200, headers: {}, body: '{"result":["U1VDQ0VTUw==",""]}' };

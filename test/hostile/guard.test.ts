@@ -10,7 +10,7 @@ const RUNS = runs(40);
 
 type Guarded = { Variables: LocksVariables & GuardVariables };
 
-/** Guards whose keys the visitor makes: of the path, a header, a parameter, the body. */
+/** Guards whose keys come from the request: from the path, a header, a parameter, the body. */
 function appOf(rest: Rest, errors: unknown[]): Hono<Guarded> {
   const service = rest.locks();
   const app = new Hono<Guarded>();
@@ -56,7 +56,7 @@ async function shown(answer: Response): Promise<string> {
   return [...headers, await answer.text()].join("\n");
 }
 
-it("whatever a visitor sends: the work is done, or refused as a bad request; nothing is left locked", async () => {
+it("whatever a request contains, the work is done or refused as a bad request; nothing is left locked", async () => {
   const rest = rests.open();
   const errors: unknown[] = [];
   const app = appOf(rest, errors);
@@ -78,7 +78,7 @@ it("whatever a visitor sends: the work is done, or refused as a bad request; not
   await fc.assert(property, RUNS);
 });
 
-it("whatever a visitor asks for that another holds: 409 and when to come back, and nothing of the holder", async () => {
+it("whatever held key a request names, it gets a 409 with Retry-After and nothing about the holder", async () => {
   const rest = rests.open();
   const errors: unknown[] = [];
   const app = appOf(rest, errors);
@@ -95,7 +95,7 @@ it("whatever a visitor asks for that another holds: 409 and when to come back, a
         const answer = await app.fetch(sent);
         const { status } = answer;
         const told = await shown(answer);
-        // A path is no place for every key.
+        // A path cannot carry every key.
         if (status !== 409) expect([200, 404, 400]).toContain(status);
         else expect(answer.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
         for (const secret of [trace, "leasehold/", holder.token, rest.session.token]) {
@@ -110,7 +110,7 @@ it("whatever a visitor asks for that another holds: 409 and when to come back, a
   await fc.assert(property, RUNS);
 });
 
-it("whatever the database answers meanwhile, a visitor is told nothing of it", async () => {
+it("whatever error the database returns, the response reveals nothing about it", async () => {
   const rest = rests.open();
   const errors: unknown[] = [];
   const app = appOf(rest, errors);

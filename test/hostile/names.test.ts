@@ -13,8 +13,8 @@ async function keysOf(rest: Rest): Promise<string[]> {
   return keys.map((key) => key.slice(prefix.length)).filter((key) => !key.startsWith("gone:"));
 }
 
-/** Every public way in that takes a key. */
-const WAYS_IN: readonly ((locks: LockService, key: string) => Promise<unknown>)[] = [
+/** Every public method that takes a key. */
+const METHODS: readonly ((locks: LockService, key: string) => Promise<unknown>)[] = [
   (locks, key) => locks.acquire(key),
   (locks, key) => locks.acquire(["fine", key]),
   (locks, key) => locks.tryAcquire(key),
@@ -25,14 +25,14 @@ const WAYS_IN: readonly ((locks: LockService, key: string) => Promise<unknown>)[
   async (locks, key) => locks.holds(key),
 ];
 
-it("any text is a key, and names one record only; or it is refused before anything is sent", async () => {
+it("any text is a key that names exactly one record, or is refused before anything is sent", async () => {
   const rest = rests.open();
   const locks = rest.locks();
   await rest.command("SET", `${rest.prefix}fence`, 1);
   const property = fc.asyncProperty(hostileText, async (key) => {
     if (!isLawful(key, 1, 1_000)) {
       const { requests } = rest.session.counters;
-      for (const enter of WAYS_IN) {
+      for (const enter of METHODS) {
         await expect(enter(locks, key)).rejects.toMatchObject({
           code: "LOCK_CONFIGURATION",
           option: "key",
@@ -55,7 +55,7 @@ it("any text is a key, and names one record only; or it is refused before anythi
   await fc.assert(property, RUNS);
 });
 
-it("any two texts are two locks, and all or none of them are had", async () => {
+it("different texts are different locks, of which all or none are acquired", async () => {
   const rest = rests.open();
   const locks = rest.locks();
   const lawful = hostileText.filter((text) => isLawful(text, 1, 1_000));
@@ -72,7 +72,7 @@ it("any two texts are two locks, and all or none of them are had", async () => {
   await fc.assert(property, runs(30));
 });
 
-it("any text is a trace, and comes back as it was; or it is refused before anything is sent", async () => {
+it("any text is a trace that is preserved, or is refused before anything is sent", async () => {
   const rest = rests.open();
   const locks = rest.locks();
   const property = fc.asyncProperty(hostileText, async (trace) => {
@@ -94,7 +94,7 @@ it("any text is a trace, and comes back as it was; or it is refused before anyth
   await fc.assert(property, RUNS);
 });
 
-it("any text is an owner hash to ask about: it is one, or it is called malformed", async () => {
+it("any text can be passed as an owner hash: it is parsed, or reported as malformed", async () => {
   const rest = rests.open();
   const locker = new Locker({ database: rest.database() });
   const text = fc.oneof(

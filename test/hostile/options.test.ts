@@ -9,8 +9,8 @@ import { hostileText, hostileValue, isLawful, runs } from "../chaos/arbitraries.
 const RUNS = runs(400);
 const anything = fc.oneof(hostileValue, hostileText, fc.integer());
 
-/** Grants whatever is asked, and counts. */
-function yesMan(): RedisClient & { asked: number } {
+/** Answers every request with success, and counts them. */
+function alwaysSuccessful(): RedisClient & { asked: number } {
   return {
     asked: 0,
     eval() {
@@ -20,9 +20,9 @@ function yesMan(): RedisClient & { asked: number } {
   };
 }
 
-/** A grant carries a fence. */
+/** Grants every acquire, with a fence. */
 function granter(): RedisClient & { asked: number } {
-  const client = yesMan();
+  const client = alwaysSuccessful();
   return {
     get asked() {
       return client.asked;
@@ -36,7 +36,7 @@ function granter(): RedisClient & { asked: number } {
   };
 }
 
-/** True when it threw a LockConfigurationError that names an option; every other error passes. */
+/** True if it threw a LockConfigurationError that names an option; rethrows every other error. */
 async function isRefused(work: () => unknown): Promise<boolean> {
   try {
     await work();
@@ -49,7 +49,7 @@ async function isRefused(work: () => unknown): Promise<boolean> {
   }
 }
 
-/** Some of the options wrong, the rest left out. */
+/** Arbitrary values for some of the options, the rest left out. */
 function wrong(...names: readonly string[]): fc.Arbitrary<Record<string, unknown>> {
   const entries = names.map((name) => [name, anything] as const);
   return fc.record(Object.fromEntries(entries), { requiredKeys: [] });
@@ -61,7 +61,7 @@ const retry = fc.oneof(
 );
 const autoRenew = fc.oneof(anything, wrong("enabled", "intervalFraction", "maxHold"));
 
-describe("an option of any value works or is refused by name, before anything is sent:", () => {
+describe("an option with any value works or is refused by name before anything is sent:", () => {
   it("of an acquisition", async () => {
     const client = granter();
     const locks = new LockService({ database: new RedisDatabase(client) });
@@ -126,7 +126,7 @@ describe("an option of any value works or is refused by name, before anything is
   });
 });
 
-it("a key template takes any arguments: the key is what they say, or the call is refused", async () => {
+it("a key template takes any arguments: they form the key, or the call is refused", async () => {
   const keys: unknown[] = [];
   const source = {
     withLock: async (key: unknown, work: () => unknown) => {
@@ -148,7 +148,7 @@ it("a key template takes any arguments: the key is what they say, or the call is
   await fc.assert(property, RUNS);
 });
 
-it("no credential of any shape shows in the error that refuses it", async () => {
+it("no credential of any shape appears in the error that refuses it", async () => {
   const secret = hostileText.filter((text) => text.trim().length > 8);
   const property = fc.property(secret, fc.boolean(), (text, isUrl) => {
     const url = isUrl ? text : "https://example.invalid";

@@ -7,7 +7,7 @@ import { garbageCommand, garbageText, runs } from "../chaos/arbitraries.ts";
 const rests = useRest();
 const RUNS = runs(30);
 
-/** The lock, null when it was refused, or an error of ours. */
+/** The lock, or null when it was refused or failed with a lock error. */
 async function attempt(locks: LockService, key: string): ReturnType<LockService["tryAcquire"]> {
   return locks.tryAcquire(key).catch((error: unknown) => {
     if (isLockError(error)) return null;
@@ -15,7 +15,7 @@ async function attempt(locks: LockService, key: string): ReturnType<LockService[
   });
 }
 
-it("whatever is stored at a lock's key: it is seen, refused or taken over as it says, and can be forced away", async () => {
+it("whatever is stored at a lock's key is consistently seen as held or free, and can be force-released", async () => {
   const rest = rests.open();
   const locks = rest.locks({ retry: { maxRetries: 0 } });
   const locker = new Locker({ database: rest.database() });
@@ -35,7 +35,7 @@ it("whatever is stored at a lock's key: it is seen, refused or taken over as it 
     if (lock === null) {
       const refused = await locks.acquire("a").catch((error: unknown) => error);
       expect(refused).toMatchObject({ code: "LOCK_ACQUISITION", reason: "held" });
-      // What another has stored is shown to nobody.
+      // What another program has stored is not revealed.
       expect(String(refused)).toMatch(
         /^LockAcquisitionError: Lock "a" is held by another (?:without expiry|for another \d+ ms)\.$/,
       );
@@ -51,7 +51,7 @@ it("whatever is stored at a lock's key: it is seen, refused or taken over as it 
   await fc.assert(property, RUNS);
 });
 
-it("a record whose hashes are no text is garbage like any other: seen, refused, and forced away", async () => {
+it("a record whose hashes are not text is garbage like any other: held, refused, and force-released", async () => {
   const rest = rests.open();
   const locks = rest.locks();
   const name = `${rest.prefix}lock:a`;
@@ -63,7 +63,7 @@ it("a record whose hashes are no text is garbage like any other: seen, refused, 
   expect([...seen, isForced]).toEqual([true, null, true]);
 });
 
-it("whatever replaces a held lock: its owner loses it, deletes nothing, and no other is let in", async () => {
+it("whatever replaces a held lock, its owner loses it and deletes nothing", async () => {
   const rest = rests.open();
   const locks = rest.locks();
   const name = `${rest.prefix}lock:a`;
@@ -81,7 +81,7 @@ it("whatever replaces a held lock: its owner loses it, deletes nothing, and no o
   await fc.assert(property, RUNS);
 });
 
-it("whatever is stored as the fence: an acquisition draws a higher one, or is refused and leaves nothing", async () => {
+it("whatever is stored as the fence counter, an acquisition draws a higher fence, or is refused and leaves nothing", async () => {
   const rest = rests.open();
   const locks = rest.locks({ retry: { maxRetries: 0 } });
   const name = `${rest.prefix}fence`;
@@ -113,7 +113,7 @@ it("whatever is stored as the fence: an acquisition draws a higher one, or is re
   await rest.command("DEL", name);
 });
 
-it("whatever is stored as a process, or as why a token ended: nobody is let in beside the holder", async () => {
+it("whatever is stored as a process or a tombstone, nobody else acquires the held lock", async () => {
   const rest = rests.open();
   const locks = rest.locks();
   const property = fc.asyncProperty(garbageCommand, garbageCommand, async (proc, gone) => {

@@ -90,7 +90,7 @@ describe("a holder of ours is respected by distributed-locker", () => {
   });
 });
 
-it("contenders of both, on one key: never two inside, and all finish", async () => {
+it("contenders of both, on one key: never two in the critical section, and all finish", async () => {
   const { scene, original } = shared.open();
   const inside = { now: 0, most: 0 };
   let done = 0;

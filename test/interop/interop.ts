@@ -26,7 +26,7 @@ export function useSharedRedis(): { readonly open: () => SharedScene } {
   };
 }
 
-/** Lets an original acquire what must be free to it. */
+/** Lets an original acquire a key that must be free. */
 export async function takeAsOriginal(
   original: OriginalLocker,
   key = "a",

@@ -45,20 +45,20 @@ describe("readOwnerHashStatus understands the other's owner hashes", () => {
 });
 
 describe("fields the other does not know", () => {
-  it("of ours disturb no reader, extension or release of distributed-locker", async () => {
+  it("of ours do not affect reads, extensions or releases of distributed-locker", async () => {
     const { scene, original } = shared.open();
     const locker = scene.locker();
     const { lockData } = await take(locker);
     expect(lockData).toMatchObject({ fence: expect.any(Number) });
     const other = original();
     expect(await other.readLockData("a")).toEqual(lockData);
-    // Whoever has the record may release and extend it, whatever else it says.
+    // Anyone with the record may release and extend it, whatever other fields it has.
     expect((await other.extend("a", { ...lockData })).status).toBe("SUCCESS");
     expect((await other.release("a", { ...lockData })).status).toBe("SUCCESS");
     await scene.del(scene.procName(lockData.processHash));
   });
 
-  it("in a record of another version of distributed-locker disturb nobody here", async () => {
+  it("in a record of another version of distributed-locker do not affect us", async () => {
     const { scene, original } = shared.open();
     const other = original();
     const record = await takeAsOriginal(other);
@@ -95,7 +95,7 @@ describe("fields the other does not know", () => {
     await locker.release("a", lockData);
   });
 
-  it("the empty string counts as a free key to both", async () => {
+  it("the empty string counts as a free key for both", async () => {
     const { scene, original } = shared.open();
     const [locker, other] = [scene.locker(), original()];
     await scene.rest.command("SET", scene.stored().name, "");
@@ -105,7 +105,7 @@ describe("fields the other does not know", () => {
     await locker.release("a", (await take(locker)).lockData);
   });
 
-  it("a lock without expiry is held by both rules while its process reports, and taken after", async () => {
+  it("a lock without expiry counts as held for both while its process reports, and is taken over after", async () => {
     const { scene, original } = shared.open();
     const other = original();
     const record = await takeAsOriginal(other);
@@ -155,13 +155,13 @@ describe("releases never remove the other's lock", () => {
     const [locker, other] = [scene.locker(), original()];
     const [one, two] = [await takeAsOriginal(other, "a"), await takeAsOriginal(other, "b")];
     expect((await locker.release("a", one)).status).toBe("SUCCESS");
-    // All locks of that process live by one liveness record.
+    // All locks of that process share one liveness record.
     expect(await locker.readLockData("b")).toEqual(two);
     expect((await locker.acquire("b")).status).toBe("SOMEONE_ELSE_HOLDS_LOCK");
     await other.release("b", two);
   });
 
-  it("a process of distributed-locker reports all of its locks alive, for as long as it lives", async () => {
+  it("a process of distributed-locker reports all of its locks alive while it runs", async () => {
     const { scene, original } = shared.open();
     const other = original();
     const record = await takeAsOriginal(other);

@@ -9,7 +9,7 @@ import { takeAsOriginal, useSharedRedis } from "./interop.ts";
 const shared = useSharedRedis();
 
 describe("a dead holder of distributed-locker", () => {
-  it("loses its lock to a Locker at once, and finds that out itself should it come back", async () => {
+  it("loses its lock to a Locker at once, and notices when it comes back", async () => {
     const { scene, original } = shared.open();
     const other = original();
     const record = await takeAsOriginal(other);
@@ -30,7 +30,7 @@ describe("a dead holder of distributed-locker", () => {
     await locker.release("a", lockData);
   });
 
-  it("loses its lock to the lock service at once, also one of several", async () => {
+  it("loses its lock to the lock service at once, even as one of several keys", async () => {
     const { scene, original } = shared.open();
     const other = original();
     await takeAsOriginal(other, "b");
@@ -60,7 +60,7 @@ describe("a dead holder of distributed-locker", () => {
 });
 
 describe("a dead holder of ours loses its lock to distributed-locker", () => {
-  it("through a Locker: its next report finds out, and its heartbeats stop it", async () => {
+  it("through a Locker: its next report notices, and its heartbeats stop it", async () => {
     const { scene, original } = shared.open();
     const clock = new ManualRuntime();
     const other = original();
@@ -77,13 +77,13 @@ describe("a dead holder of ours loses its lock to distributed-locker", () => {
     const lost: unknown = await run.catch((error: unknown) => error);
     expect(lost).toBeInstanceOf(LockLostError);
     expect(scene.errorTypes()).toContain("lost_lock");
-    // Nor did the end of the run take it away.
+    // Nor did the end of the run release it.
     const record = await other.readLockData("a");
     expect(record).toMatchObject({ processHash: other.processHash });
     if (typeof record === "object") await other.release("a", record);
   });
 
-  it("a report alone finds out as well", async () => {
+  it("through a Locker: a report alone notices, too", async () => {
     const { scene, original } = shared.open();
     const clock = new ManualRuntime();
     const locker = scene.locker({ runtime: clock });
@@ -117,7 +117,7 @@ describe("a dead holder of ours loses its lock to distributed-locker", () => {
     await other.release("a", record);
   });
 
-  it("a lock that was taken over and given back by it is free for us, under a higher fence", async () => {
+  it("a lock that it took over and released is free for us, under a higher fence", async () => {
     const { scene, original } = shared.open();
     const locker = scene.locker();
     const first = await take(locker);

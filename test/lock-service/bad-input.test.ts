@@ -12,7 +12,7 @@ import { useRest } from "../support/rest.ts";
 const rests = useRest();
 const LONE = "\ud800";
 
-/** A value that the types forbid, as plain JavaScript may pass it. */
+/** A value that the types forbid, but plain JavaScript may pass. */
 type Wrong = readonly [option: string, given: object, shown: string | RegExp];
 
 const TTLS: readonly (readonly [unknown, string])[] = [
@@ -189,7 +189,7 @@ it.each(["", "a\0b", LONE, "x".repeat(1_001), 17, undefined, null, [], ["a", "a"
   },
 );
 
-it("refuses work that is no function before it takes the lock", async () => {
+it("refuses work that is not a function before it acquires the lock", async () => {
   const rest = rests.open();
   const error: unknown = await rest
     .locks()
@@ -199,7 +199,7 @@ it("refuses work that is no function before it takes the lock", async () => {
   expect(rest.session.counters.requests).toBe(0);
 });
 
-it("refuses a ttl that extend() may not ask for, and sends nothing for it", async () => {
+it("refuses a ttl that is out of range for extend(), and sends nothing", async () => {
   const rest = rests.open();
   const lock = await rest.locks({ maxTtl: 60_000 }).acquire("a");
   const { requests } = rest.session.counters;
@@ -210,7 +210,7 @@ it("refuses a ttl that extend() may not ask for, and sends nothing for it", asyn
   await lock.release();
 });
 
-it("does not write to its caller's options: frozen ones work everywhere", async () => {
+it("does not modify its caller's options: frozen ones work everywhere", async () => {
   const rest = rests.open();
   const retry = Object.freeze({ maxRetries: 1 });
   const autoRenew = Object.freeze({ enabled: true });

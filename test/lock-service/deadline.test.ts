@@ -47,14 +47,14 @@ it.each([
   expect(rest.pledges).toEqual([]);
 });
 
-it("renewals and extend ask for nothing beyond the deadline", async () => {
+it("renewals and extend request nothing beyond the deadline", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
   const deadline = new Date(clock.wall + 35_000);
   const lock = await rest.locks({ runtime: clock, deadline }).acquire("a", { ttl: 30_000 });
   await clock.advance(10_000);
   await eventually("it is renewed", () => rest.session.counters.byScript["renew"] === 1);
-  await eventually("it is proved", () => lock.expiresAt.getTime() === deadline.getTime());
+  await eventually("the answer has arrived", () => lock.expiresAt.getTime() === deadline.getTime());
   await lock.extend(60_000);
   expect(lock.ttl).toBe(25_000);
   expect(lock.expiresAt).toEqual(deadline);
@@ -75,7 +75,7 @@ it("extend after the deadline fails, and the lock can still be released", async 
   await lock.release();
 });
 
-it("waiting stops early enough to ask once more before the deadline", async () => {
+it("waiting stops early enough for one more attempt before the deadline", async () => {
   const rest = rests.open();
   await using held = await rest.locks().acquire("a");
   const clock = new ManualRuntime();
@@ -93,7 +93,7 @@ it("waiting stops early enough to ask once more before the deadline", async () =
   expect(refusals).toBe(2);
 });
 
-it("withContext leaves a deadline of the service as it was, unless it names another", async () => {
+it("withContext keeps the service's deadline unless it is given another", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
   const deadline = new Date(clock.wall + 8_000);

@@ -6,7 +6,7 @@ import { useRest } from "../support/rest.ts";
 
 const rests = useRest();
 
-it("extend guarantees at least the ttl asked for, in Redis and on the lock", async () => {
+it("extend guarantees at least the requested ttl, in Redis and on the lock", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
   const stored = new StoredLock(rest, "a");
@@ -32,7 +32,7 @@ it("extend by less than is left shortens nothing", async () => {
   await lock.extend(1_000);
   expect(await stored.pttl()).toBeGreaterThan(60_000);
   expect(await stored.procPttl()).toBeGreaterThan(60_000);
-  // The two clocks of a machine may tell a millisecond apart.
+  // A machine's two clocks may differ by a millisecond.
   expect(lock.expiresAt.getTime()).toBeGreaterThan(expiry - 1_000);
   expect(await lock.isHeld()).toBe(true);
   await lock.release();
@@ -53,12 +53,12 @@ it.each<[string, (stored: StoredLock) => Promise<void>]>([
   ["another has taken", (stored) => stored.steal()],
   ["has lost its process record", (stored) => stored.killHolder()],
 ])(
-  "extend of a lock that %s fails, brings nothing back and tells of the loss",
-  async (_, befall) => {
+  "extend of a lock that %s fails, does not resurrect it, and reports the loss",
+  async (_, interfere) => {
     const rest = rests.open();
     const stored = new StoredLock(rest, "a");
     const lock = await rest.locks().acquire("a");
-    await befall(stored);
+    await interfere(stored);
     const found = await stored.record();
     const error: unknown = await lock.extend(60_000).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(LockExtensionError);
@@ -107,7 +107,7 @@ it("extend without an answer fails after two sends, and the lock keeps what it h
   await lock.release();
 });
 
-it("a release waits out nothing: extend that meets it is the one that fails", async () => {
+it("a release does not wait for a concurrent extend: the extend fails", async () => {
   const rest = rests.open();
   const lock = await rest.locks().acquire("a");
   const [extended, released] = await Promise.allSettled([lock.extend(60_000), lock.release()]);

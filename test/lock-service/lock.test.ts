@@ -9,7 +9,7 @@ import { useRest } from "../support/rest.ts";
 const rests = useRest();
 
 describe("a held lock", () => {
-  it("tells what was asked for and what Redis stores", async () => {
+  it("exposes what was requested and what Redis stores", async () => {
     const rest = rests.open();
     const stored = new StoredLock(rest, "a");
     const before = Date.now();
@@ -26,7 +26,7 @@ describe("a held lock", () => {
     await lock.release();
   });
 
-  it("never names an expiry later than that in Redis", async () => {
+  it("never reports an expiry later than that in Redis", async () => {
     const rest = rests.open();
     const stored = new StoredLock(rest, "a");
     const lock = await rest.locks().acquire("a", { ttl: 20_000, autoRenew: false });
@@ -47,7 +47,7 @@ describe("a held lock", () => {
     expect(new Set(fences).size).toBe(3);
   });
 
-  it("is of no use once it is released: every question says so, without I/O", async () => {
+  it("is not held once it is released: every check says so, without I/O", async () => {
     const rest = rests.open();
     const lock = await rest.locks().acquire("a");
     await lock.release();
@@ -56,7 +56,7 @@ describe("a held lock", () => {
     expect(() => lock.assertHeld()).toThrow(LockNotOwnedError);
     expect(lock.isAutoRenewing).toBe(false);
     lock.stopAutoRenew();
-    // Not lost, given back: whoever listens must not stop the work that comes after.
+    // Released, not lost: a listener must not abort the work that comes after.
     expect(lock.signal.aborted).toBe(false);
     expect(rest.session.counters.requests).toBe(requests);
   });
@@ -79,12 +79,12 @@ describe("isHeld", () => {
     ["has vanished", (stored) => stored.vanish()],
     ["another has taken", (stored) => stored.steal()],
     ["has lost its process record", (stored) => stored.killHolder()],
-    ["stands under another fence", (stored) => stored.refence(1)],
-  ])("finds that a lock %s, and from then on the lock is lost for good", async (_, befall) => {
+    ["has another fence", (stored) => stored.refence(1)],
+  ])("finds that a lock %s, and from then on the lock is lost for good", async (_, interfere) => {
     const rest = rests.open();
     const stored = new StoredLock(rest, "a");
     const lock = await rest.locks().acquire("a");
-    await befall(stored);
+    await interfere(stored);
     lock.assertHeld();
     expect(await lock.isHeld()).toBe(false);
     expect(() => lock.assertHeld()).toThrow(LockLostError);
@@ -109,7 +109,7 @@ describe("isHeld", () => {
     await lock.release();
   });
 
-  it("throws, and does not guess, when there is no answer", async () => {
+  it("throws rather than guesses when there is no answer", async () => {
     const rest = rests.open();
     const lock = await rest.locks().acquire("a");
     const heal = rest.session.faults.add({ kind: "drop-request", script: "renew" });
@@ -120,7 +120,7 @@ describe("isHeld", () => {
     await lock.release();
   });
 
-  it("asks a second time when the first answer was lost", async () => {
+  it("asks again when the first answer was lost", async () => {
     const rest = rests.open();
     const lock = await rest.locks().acquire("a");
     rest.session.faults.add({ kind: "drop-response", script: "renew", times: 1 });
@@ -130,7 +130,7 @@ describe("isHeld", () => {
 });
 
 describe("assertHeld and the signal", () => {
-  it("notice by the clock that time ran out, before any timer has fired", async () => {
+  it("notice by the clock that the lock has expired, before any timer fires", async () => {
     const rest = rests.open();
     const clock = new ManualRuntime();
     const lock = await rest.locks({ runtime: clock }).acquire("a", { ttl: 30_000 });
@@ -140,7 +140,7 @@ describe("assertHeld and the signal", () => {
     expect(() => lock.assertHeld()).toThrow(LockLostError);
     expect(lock.signal.aborted).toBe(true);
     expect(lock.isAutoRenewing).toBe(false);
-    // Redis, whose time has not run out, would still have kept everybody else out.
+    // In Redis the lock has not expired: it would still have kept everyone else out.
     expect(await new StoredLock(rest, "a").pttl()).toBeGreaterThan(0);
     await lock.release();
   });
@@ -155,7 +155,7 @@ describe("assertHeld and the signal", () => {
     await lock.release();
   });
 
-  it("stay aborted when the answer of an earlier renewal comes at last: loss is final", async () => {
+  it("stay aborted when the answer of an earlier renewal finally arrives: loss is final", async () => {
     const rest = rests.open();
     const clock = new ManualRuntime();
     const { opened, open } = gate();
@@ -164,7 +164,7 @@ describe("assertHeld and the signal", () => {
     session.faults.add({ kind: "delay-response", script: "renew", times: 1, until: opened });
     session.faults.add({ kind: "drop-request", script: "renew" });
     await clock.advance(10_000);
-    await eventually("the renewal has left", () => session.counters.byScript["renew"] === 1);
+    await eventually("the renewal was sent", () => session.counters.byScript["renew"] === 1);
     clock.wall += 19_400;
     expect(lock.signal.aborted).toBe(true);
     open();
@@ -176,7 +176,7 @@ describe("assertHeld and the signal", () => {
 });
 
 describe("stopAutoRenew", () => {
-  it("lets the lock end with its TTL", async () => {
+  it("lets the lock expire with its TTL", async () => {
     const rest = rests.open();
     const clock = new ManualRuntime();
     const lock = await rest.locks({ runtime: clock }).acquire("a", { ttl: 30_000 });

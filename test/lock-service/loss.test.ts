@@ -9,14 +9,14 @@ import { useRest } from "../support/rest.ts";
 
 const rests = useRest();
 
-it("the signal aborts by itself before Redis lets another in, while every renewal fails", async () => {
+it("the signal aborts by itself before Redis can grant the lock to another, while every renewal fails", async () => {
   const rest = rests.open();
   const stored = new StoredLock(rest, "a");
   rest.session.faults.add({ kind: "drop-request", script: "renew" });
   const lock = await rest.locks().acquire("a", { ttl: 1_500 });
-  // Taken once: reading lock.signal looks at the clock, and here the timer is to do it.
+  // Read once: reading lock.signal checks the clock, but here the timer must do it.
   const { signal } = lock;
-  await eventually("Redis lets others in", async () => (await stored.pttl()) < 0);
+  await eventually("the key has expired in Redis", async () => (await stored.pttl()) < 0);
   // Timers that were due when the key expired have fired by then.
   await sleep(1);
   expect(signal.aborted).toBe(true);
@@ -43,7 +43,7 @@ it("the signal aborts at the margin and not before, without renewal", async () =
   await lock.release();
 });
 
-it("validity counts from before the send: a slow answer takes its time off", async () => {
+it("validity counts from before the send: a slow answer uses up part of it", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
   const { opened, open } = gate();
@@ -65,7 +65,7 @@ it("validity counts from before the send: a slow answer takes its time off", asy
   await lock.release();
 });
 
-it("an answer that comes when validity is over is a failed acquire, and is taken back", async () => {
+it("an acquire answered after its validity has passed fails, and is rolled back", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
   const { opened, open } = gate();
@@ -88,7 +88,7 @@ it("an answer that comes when validity is over is a failed acquire, and is taken
   expect(rest.session.counters.byScript["release"]).toBe(1);
 });
 
-it("a renewal goes on from when it left, not from when it was answered", async () => {
+it("a renewal counts from when it was sent, not from when it was answered", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
   const { session } = rest;
@@ -100,7 +100,7 @@ it("a renewal goes on from when it left, not from when it was answered", async (
   const start = clock.wall;
   const lock = await locks.acquire("a", { ttl: 30_000 });
   await clock.advance(10_000);
-  await eventually("the renewal has left", () => session.counters.byScript["renew"] === 1);
+  await eventually("the renewal was sent", () => session.counters.byScript["renew"] === 1);
   await clock.advance(5_000);
   open();
   await eventually("the renewal is answered", () => renewed.length === 1);
@@ -114,9 +114,9 @@ it.each<[string, (stored: StoredLock) => Promise<void>]>([
   ["was taken by another", (stored) => stored.steal()],
   ["vanished", (stored) => stored.vanish()],
   ["has lost its process record", (stored) => stored.killHolder()],
-  ["stands under another fence", (stored) => stored.refence(1)],
-])("a renewal that finds that the lock %s ends it, and brings nothing back", async (...a) => {
-  const [, befall] = a;
+  ["has another fence", (stored) => stored.refence(1)],
+])("a renewal that finds that the lock %s ends it, and does not resurrect it", async (...a) => {
+  const [, interfere] = a;
   const rest = rests.open();
   const clock = new ManualRuntime();
   const stored = new StoredLock(rest, "a");
@@ -125,7 +125,7 @@ it.each<[string, (stored: StoredLock) => Promise<void>]>([
   locks.events.subscribe((event) => events.push(event));
   const lock = await locks.acquire("a", { ttl: 30_000 });
   const { signal } = lock;
-  await befall(stored);
+  await interfere(stored);
   const found = await stored.record();
   await clock.advance(10_000);
   await eventually("the loss is noticed", () => signal.aborted);

@@ -16,7 +16,7 @@ it("a released lock is gone from Redis at once, with its process record", async 
   await locks.withLock("a", () => undefined);
 });
 
-it("release twice, also at the same time, is one release", async () => {
+it("releasing twice, even concurrently, sends one release", async () => {
   const rest = rests.open();
   const lock = await rest.locks().acquire("a");
   await Promise.all([lock.release(), lock.release(), lock[Symbol.asyncDispose]()]);
@@ -24,7 +24,7 @@ it("release twice, also at the same time, is one release", async () => {
   expect(rest.session.counters.byScript["release"]).toBe(1);
 });
 
-it("a second release does not touch the lock of a successor", async () => {
+it("a second release does not touch a successor's lock", async () => {
   const rest = rests.open();
   const locks = rest.locks();
   const lock = await locks.acquire("a");
@@ -51,7 +51,7 @@ it("release of a stolen lock says so every time, and leaves the thief's lock alo
   await stored.vanish();
 });
 
-it("release of a lock that has vanished says that it was no longer ours", async () => {
+it("release of a lock that has vanished rejects as not owned", async () => {
   const rest = rests.open();
   const stored = new StoredLock(rest, "a");
   const lock = await rest.locks().acquire("a");
@@ -59,7 +59,7 @@ it("release of a lock that has vanished says that it was no longer ours", async 
   await expect(lock.release()).rejects.toThrow(LockNotOwnedError);
 });
 
-it("asyncDispose never throws, and a failed release shows in the events", async () => {
+it("asyncDispose never throws, and a failed release is reported as an event", async () => {
   const rest = rests.open();
   const stored = new StoredLock(rest, "a");
   const locks = rest.locks();
@@ -76,7 +76,7 @@ it("asyncDispose never throws, and a failed release shows in the events", async 
   await stored.vanish();
 });
 
-it("asyncDispose does not throw when no answer comes either", async () => {
+it("asyncDispose does not throw without an answer either", async () => {
   const rest = rests.open();
   const locks = rest.locks();
   const lock = await locks.acquire("a");
@@ -87,7 +87,7 @@ it("asyncDispose does not throw when no answer comes either", async () => {
   expect(await locks.isLocked("a")).toBe(false);
 });
 
-it("release without an answer rejects after two sends, goes on in the background and ends", async () => {
+it("release without an answer rejects after two sends, and is retried in the background until confirmed", async () => {
   const rest = rests.open();
   const stored = new StoredLock(rest, "a");
   const locks = rest.locks();
@@ -108,7 +108,7 @@ it("release without an answer rejects after two sends, goes on in the background
   expect(events.filter(({ type }) => type === "releaseFailed").length).toBeGreaterThanOrEqual(2);
 });
 
-it("release may be called again after an unknown one: it joins the one under way", async () => {
+it("release may be called again after an unknown outcome: it joins the one in progress", async () => {
   const rest = rests.open();
   const lock = await rest.locks().acquire("a");
   const heal = rest.session.faults.add({ kind: "drop-request", script: "release" });
@@ -120,7 +120,7 @@ it("release may be called again after an unknown one: it joins the one under way
   expect(await rest.locks().isLocked("a")).toBe(false);
 });
 
-it("release that Redis refuses for good rejects, and can be tried again later", async () => {
+it("release that Redis permanently refuses rejects, and can be called again later", async () => {
   const rest = rests.open();
   const lock = await rest.locks().acquire("a");
   const error = "NOPERM this user has no permissions to run the 'eval' command";

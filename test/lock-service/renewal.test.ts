@@ -9,15 +9,15 @@ import { useRest } from "../support/rest.ts";
 
 const rests = useRest();
 
-/** The events of one type, each with when it came on the clock. */
+/** The times of all events of one type. */
 function heard(locks: LockService, type: LockEvent["type"], clock: ManualRuntime): number[] {
   const times: number[] = [];
   locks.events.subscribe((event) => event.type === type && times.push(clock.monotonic));
   return times;
 }
 
-// A machine that is itself away for two seconds loses the lock, and rightly.
-it("a TTL of three seconds is kept for seven", async () => {
+// A machine that stalls for two seconds loses the lock, and rightly so.
+it("a lock with a TTL of three seconds is kept for seven", async () => {
   const rest = rests.open();
   const stored = new StoredLock(rest, "a");
   await using lock = await rest.locks().acquire("a", { ttl: 3_000 });
@@ -29,7 +29,7 @@ it("a TTL of three seconds is kept for seven", async () => {
   expect(rest.session.counters.byScript["renew"]).toBeLessThanOrEqual(11);
 });
 
-it("renewals leave every third of the TTL, and prove the lock from then on", async () => {
+it("renewals are sent every third of the TTL, and validity counts from then on", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
   const locks = rest.locks({ runtime: clock });
@@ -46,7 +46,7 @@ it("renewals leave every third of the TTL, and prove the lock from then on", asy
   await lock.release();
 });
 
-it("renewals leave at the part of the TTL that autoRenew.intervalFraction names", async () => {
+it("renewals are sent at the fraction of the TTL set by autoRenew.intervalFraction", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
   const lock = await rest
@@ -59,7 +59,7 @@ it("renewals leave at the part of the TTL that autoRenew.intervalFraction names"
   await lock.release();
 });
 
-it("a failed renewal is tried again long before the next is due, at least 200 ms apart", async () => {
+it("a failed renewal is retried long before the next is due, at least 200 ms apart", async () => {
   const rest = rests.open();
   const { session } = rest;
   const clock = new ManualRuntime();
@@ -91,7 +91,7 @@ it("a renewal that hangs is overtaken by the next, in time to keep the lock", as
   session.faults.add({ kind: "delay-request", script: "renew", times: 1, until: opened });
   const lock = await locks.acquire("a", { ttl: 30_000 });
   await clock.advance(10_000);
-  await eventually("the first has left", () => session.counters.byScript["renew"] === 1);
+  await eventually("the first was sent", () => session.counters.byScript["renew"] === 1);
   await clock.advance(10_000);
   await eventually("the second is answered", () => renewed.length === 1);
   await clock.advance(9_000);
@@ -100,7 +100,7 @@ it("a renewal that hangs is overtaken by the next, in time to keep the lock", as
   await lock.release();
 });
 
-it("maxHold ends the renewals with an event, and the lock ends with its TTL", async () => {
+it("maxHold stops the renewals with an event, and the lock expires with its TTL", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
   const locks = rest.locks({ runtime: clock, autoRenew: { maxHold: 25_000 } });
@@ -125,7 +125,7 @@ it("maxHold ends the renewals with an event, and the lock ends with its TTL", as
   await lock.release();
 });
 
-it("all locks of a bound service are renewed in one command a tick", async () => {
+it("all locks of a bound service are renewed in one command per tick", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
   const locks = rest.locks({ runtime: clock }).withContext({});
@@ -195,7 +195,7 @@ it("a new lock in a bound service does not wait for the pause of an older, longe
   await long.release();
 });
 
-it("a lock that came after a failure is not renewed before its time", async () => {
+it("a lock acquired after a failed renewal is not renewed early", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
   const locks = rest.locks({ runtime: clock }).withContext({});
@@ -214,14 +214,14 @@ it("a lock that came after a failure is not renewed before its time", async () =
 
 it("a TTL too short for a renewal is not renewed", async () => {
   const rest = rests.open();
-  // On a clock that stands still no answer can come too late for so short a TTL.
+  // On a stopped clock no answer can be too late for such a short TTL.
   const locks = rest.locks({ runtime: new ManualRuntime() });
   const lock = await locks.acquire("a", { ttl: 250 });
   expect(lock.isAutoRenewing).toBe(false);
   await lock[Symbol.asyncDispose]();
 });
 
-it("nothing is renewed any more once the lock is released", async () => {
+it("nothing is renewed once the lock is released", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
   const lock = await rest.locks({ runtime: clock }).acquire("a");

@@ -6,7 +6,7 @@ import { useRest, type Rest } from "../support/rest.ts";
 const rests = useRest();
 
 describe("keyPrefix", () => {
-  it("stands in front of every key in Redis, and in no name a user sees", async () => {
+  it("prefixes every key in Redis, and no name that users see", async () => {
     const rest = rests.open();
     const locks = rest.locks({ keyPrefix: "shop:" });
     const seen: LockEvent[] = [];
@@ -31,7 +31,7 @@ describe("keyPrefix", () => {
 });
 
 describe("events", () => {
-  it("tell of an acquisition, a refusal and a release, in this order and no more", async () => {
+  it("report an acquisition, a refusal and a release, in this order and nothing else", async () => {
     const rest = rests.open();
     const locks = rest.locks();
     const seen: LockEvent[] = [];
@@ -47,7 +47,7 @@ describe("events", () => {
     for (const event of seen) expect(JSON.stringify(event)).not.toContain(lock.token);
   });
 
-  it("tell of a takeover from a dead holder, which comes before the acquisition", async () => {
+  it("report a takeover from a dead holder, before the acquisition", async () => {
     const rest = rests.open();
     const locks = rest.locks();
     const seen: string[] = [];
@@ -57,7 +57,7 @@ describe("events", () => {
     expect(seen).toEqual(["takeover", "acquired", "released"]);
   });
 
-  it("of a bound service reach the listeners of the service it came from, and the other way", async () => {
+  it("of a bound service reach the listeners of the service it came from, and vice versa", async () => {
     const rest = rests.open();
     const locks = rest.locks();
     const bound = locks.withContext({});
@@ -70,7 +70,7 @@ describe("events", () => {
     expect(atBound).toEqual(atService);
   });
 
-  it("whose listener throws do not disturb the work", async () => {
+  it("do not disturb the work when a listener throws", async () => {
     const reported = vi.spyOn(console, "error").mockImplementation(() => {});
     const locks = rests.open().locks();
     locks.events.subscribe(() => {
@@ -89,7 +89,7 @@ describe("isLocked and inspect", () => {
     expect(await locks.inspect("a")).toBeNull();
   });
 
-  it("tell who holds a lock, since when, for how long and why", async () => {
+  it("report who holds a lock, since when, for how long and why", async () => {
     const rest = rests.open();
     const locks = rest.locks();
     const lock = await locks.acquire("a", { trace: "job 7", ttl: 20_000 });
@@ -110,7 +110,7 @@ describe("isLocked and inspect", () => {
     await lock.release();
   });
 
-  it("tell that a dead holder's lock is there, but would not refuse anybody", async () => {
+  it("report that a dead holder's lock is there, but would not block an acquire", async () => {
     const rest = rests.open();
     const locks = rest.locks();
     await orphan(rest);
@@ -121,7 +121,7 @@ describe("isLocked and inspect", () => {
     await lock?.release();
   });
 
-  it("take what is no record for held by someone unreadable", async () => {
+  it("report an unreadable record as held, by an unknown holder", async () => {
     const rest = rests.open();
     const stored = new StoredLock(rest, "a");
     await rest.command("SET", stored.name, "{not json");
@@ -133,7 +133,7 @@ describe("isLocked and inspect", () => {
     expect(await locks.isLocked("a")).toBe(false);
   });
 
-  it("ask again when an answer is lost, and throw rather than guess when none comes", async () => {
+  it("ask again when an answer is lost, and throw rather than guess without one", async () => {
     const rest = rests.open();
     const locks = rest.locks();
     rest.session.faults.add({ kind: "drop-response", script: "inspect", times: 1 });
@@ -145,7 +145,7 @@ describe("isLocked and inspect", () => {
 });
 
 describe("forceRelease", () => {
-  it("takes a lock from whoever holds it, and says whether it did", async () => {
+  it("takes a lock from its holder, and reports whether there was one", async () => {
     const rest = rests.open();
     const locks = rest.locks();
     expect(await locks.forceRelease("a")).toBe(false);
@@ -159,7 +159,7 @@ describe("forceRelease", () => {
     await next.release();
   });
 
-  it("deletes only the owner it has seen: one that came in between stays", async () => {
+  it("deletes only the owner it has seen: one that acquired in between keeps its lock", async () => {
     const rest = rests.open();
     const locks = rest.locks();
     const stored = new StoredLock(rest, "a");
@@ -178,7 +178,7 @@ describe("forceRelease", () => {
   });
 
   it.each(["other garbage", "a lock"])(
-    "deletes only the garbage it has seen: %s that came in between stays",
+    "deletes only the garbage it has seen: %s written in between stays",
     async (successor) => {
       const rest = rests.open();
       const stored = new StoredLock(rest, "a");
@@ -199,7 +199,7 @@ describe("forceRelease", () => {
     },
   );
 
-  it("is safe to send twice: a lost answer is asked for again, and is still true", async () => {
+  it("is safe to send twice: after a lost answer it is sent again, and still resolves to true", async () => {
     const rest = rests.open();
     const locks = rest.locks();
     const lock = await locks.acquire("a");
@@ -210,7 +210,7 @@ describe("forceRelease", () => {
   });
 });
 
-/** Leaves at "a" the lock of a process that is dead, which has no expiry of its own in sight. */
+/** Leaves at "a" the lock of a dead process, which will not expire for a long time. */
 async function orphan(rest: Rest): Promise<void> {
   const stored = new StoredLock(rest, "a");
   await stored.steal(600_000);

@@ -6,7 +6,7 @@ import { useRest } from "../support/rest.ts";
 const rests = useRest();
 
 describe("a lock of several keys", () => {
-  it("is had in one request, under one fence, in the order given", async () => {
+  it("is acquired in one request, under one fence, in the order given", async () => {
     const rest = rests.open();
     const lock = await rest.locks().acquire(["b", "a", "c"], { ttl: 20_000 });
     expect(lock).toMatchObject({ key: "b", keys: ["b", "a", "c"] });
@@ -20,7 +20,7 @@ describe("a lock of several keys", () => {
     for (const key of lock.keys) expect(await rest.locks().isLocked(key)).toBe(false);
   });
 
-  it("is not had when one key is held: nothing of it stays, and the error names that key", async () => {
+  it("is refused when one key is held: none of the keys stays locked, and the error names that key", async () => {
     const rest = rests.open();
     const locks = rest.locks();
     await using held = await locks.acquire("b");
@@ -56,7 +56,7 @@ describe("a lock of several keys", () => {
 });
 
 describe("callers of the same keys in different orders", () => {
-  it("never block each other for good: both finish", async () => {
+  it("never deadlock: all of them finish", async () => {
     const rest = rests.open();
     const retry = { initialDelay: 5, maxDelay: 20 };
     const locks = rest.locks({ retry });

@@ -14,7 +14,7 @@ async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describe("R12 the release verdict decides what withLock's work is worth:", () => {
+describe("R12 the outcome of the release decides whether the result of withLock can be relied on:", () => {
   it("R12 the result is returned after a blip that aborted the signal, if Redis kept the lock", async () => {
     const rest = rests.open();
     const clock = new ManualRuntime();
@@ -51,12 +51,12 @@ describe("R12 the release verdict decides what withLock's work is worth:", () =>
 
   it.each<[string, (stored: StoredLock) => Promise<void>]>([
     ["had vanished", (stored) => stored.vanish()],
-    ["had come back under another fence", (stored) => stored.refence(1)],
-  ])("R12 it rejects with the result when the lock %s", async (_, befall) => {
+    ["had reappeared under another fence", (stored) => stored.refence(1)],
+  ])("R12 it rejects with the result when the lock %s", async (_, interfere) => {
     const rest = rests.open();
     const stored = new StoredLock(rest, "a");
     const work = async (): Promise<typeof DONE> => {
-      await befall(stored);
+      await interfere(stored);
       return DONE;
     };
     const error = await rejectionOf(rest.locks().withLock("a", work));
@@ -73,7 +73,7 @@ describe("R12 the release verdict decides what withLock's work is worth:", () =>
     expect(await rest.locks().withLock("a", work)).toBe(DONE);
   });
 
-  it("R12 a release without an answer rejects with the result if time had run out", async () => {
+  it("R12 a release without an answer rejects with the result if the lock had expired", async () => {
     const rest = rests.open();
     let jumpMs = 0;
     const now = (): Instant => {
@@ -92,7 +92,7 @@ describe("R12 the release verdict decides what withLock's work is worth:", () =>
     expect((error as LockLostError).result).toBe(DONE);
   });
 
-  it("R12 a release whose first answer was lost is a release all the same", async () => {
+  it("R12 a release whose first answer was lost still counts", async () => {
     const rest = rests.open();
     rest.session.faults.add({ kind: "drop-response", script: "release", times: 1 });
     expect(await rest.locks().withLock("a", () => DONE)).toBe(DONE);
@@ -101,8 +101,8 @@ describe("R12 the release verdict decides what withLock's work is worth:", () =>
 
 describe("R12 the work's own error always wins", () => {
   const failure = new Error("from the work");
-  const fail = async (befall: () => unknown): Promise<never> => {
-    await befall();
+  const fail = async (interfere: () => unknown): Promise<never> => {
+    await interfere();
     throw failure;
   };
 
@@ -132,7 +132,7 @@ describe("R12 the work's own error always wins", () => {
     expect(await rejectionOf(working)).toBe(failure);
   });
 
-  it("R12 also when it is thrown at once, or is no Error", async () => {
+  it("R12 even when it is thrown synchronously, or is not an Error", async () => {
     const locks = rests.open().locks();
     const work = (): never => {
       // oxlint-disable-next-line no-throw-literal, typescript/only-throw-error
@@ -150,7 +150,7 @@ describe("withLock", () => {
     expect(await locks.withLock("a", async () => undefined)).toBeUndefined();
   });
 
-  it("does not mind that the work has released the lock itself", async () => {
+  it("accepts that the work has released the lock itself", async () => {
     const rest = rests.open();
     const work = async (lock: { release(): Promise<void> }): Promise<number> => {
       await lock.release();

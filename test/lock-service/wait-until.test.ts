@@ -10,7 +10,7 @@ import { useRest, type Rest } from "../support/rest.ts";
 
 const rests = useRest();
 
-/** Whether what waitUntil was given last has settled; it must never reject. */
+/** Whether the last promise given to waitUntil has settled; it must never reject. */
 async function isSettled({ pledges }: Rest): Promise<boolean> {
   const pending = Symbol("pending");
   const last = pledges.at(-1);
@@ -20,7 +20,7 @@ async function isSettled({ pledges }: Rest): Promise<boolean> {
 
 describe("R10 waitUntil is called first:", () => {
   it.each(["acquire", "tryAcquire", "withLock"] as const)(
-    "R10 %s hands over its promise before the first byte is sent, once",
+    "R10 %s passes its promise before the first byte is sent, once",
     async (method) => {
       const rest = rests.open();
       const log: string[] = [];
@@ -46,7 +46,7 @@ describe("R10 waitUntil is called first:", () => {
     },
   );
 
-  it("R10 one that throws, as outside of a request, is a configuration error, and nothing is sent", async () => {
+  it("R10 a waitUntil that throws, as outside of a request, is a configuration error, and nothing is sent", async () => {
     const rest = rests.open();
     const cause = new TypeError("Illegal invocation");
     const locks = rest.locks({
@@ -63,7 +63,7 @@ describe("R10 waitUntil is called first:", () => {
     expect(rest.session.counters.requests).toBe(0);
   });
 
-  it("R10 the promise settles with the release, and not before", async () => {
+  it("R10 the promise settles with the release, not before", async () => {
     const rest = rests.open();
     const lock = await rest.locks().acquire("a");
     expect(rest.pledges).toHaveLength(1);
@@ -72,7 +72,7 @@ describe("R10 waitUntil is called first:", () => {
     await Promise.all(rest.pledges);
   });
 
-  it("R10 the promise covers the waiting for a held lock, and settles when it is refused", async () => {
+  it("R10 the promise covers waiting for a held lock, and settles when it is refused", async () => {
     const rest = rests.open();
     const stored = new StoredLock(rest, "a");
     await stored.steal();
@@ -101,14 +101,14 @@ describe("R10 waitUntil is called first:", () => {
     await eventually("Redis has it", async () => (await stored.pttl()) > 0);
     controller.abort();
     await expect(acquiring).rejects.toMatchObject({ reason: "aborted" });
-    await eventually("it is taken back", () => session.counters.byScript["release"] === 1);
+    await eventually("it is rolled back", () => session.counters.byScript["release"] === 1);
     expect(await isSettled(rest)).toBe(false);
     open();
     await Promise.all(rest.pledges);
     expect(await stored.record()).toBeNull();
   });
 
-  it("R10 the promise covers a release that goes on in the background", async () => {
+  it("R10 the promise covers a release that is retried in the background", async () => {
     const rest = rests.open();
     const heal = rest.session.faults.add({ kind: "drop-request", script: "release" });
     const lock = await rest.locks().acquire("a");
@@ -119,7 +119,7 @@ describe("R10 waitUntil is called first:", () => {
     expect(await new StoredLock(rest, "a").record()).toBeNull();
   });
 
-  it("R10 the promise settles at maxHold + TTL where nobody releases", async () => {
+  it("R10 the promise settles at maxHold + TTL if nobody releases", async () => {
     const rest = rests.open();
     const clock = new ManualRuntime();
     const locks = rest.locks({ runtime: clock, autoRenew: { maxHold: 5_000 } });
@@ -156,10 +156,10 @@ describe("R10 waitUntil is called first:", () => {
     ]);
   });
 
-  it("R10 a client that hangs up during the work changes nothing: the lock is released", async () => {
+  it("R10 a client that disconnects during the work changes nothing: the lock is released", async () => {
     const rest = rests.open();
     const { opened, open } = gate();
-    // The platform drops the handler's promise, and goes on only for what waitUntil was given.
+    // The platform drops the handler's promise, and keeps running only for what waitUntil was given.
     void rest.locks().withLock("a", () => opened);
     const stored = new StoredLock(rest, "a");
     await eventually("Redis has it", async () => (await stored.pttl()) > 0);
@@ -168,7 +168,7 @@ describe("R10 waitUntil is called first:", () => {
     expect(await stored.record()).toBeNull();
   });
 
-  it("R10 each acquisition of a bound service has a promise of its own", async () => {
+  it("R10 each acquisition of a bound service has its own promise", async () => {
     const rest = rests.open();
     const locks = rest.locks().withContext({});
     const [one, other] = [await locks.acquire("a"), await locks.acquire("b")];
@@ -181,7 +181,7 @@ describe("R10 waitUntil is called first:", () => {
 });
 
 describe("a service without waitUntil", () => {
-  it("takes, keeps and releases locks all the same, and leaves nothing sleeping", async () => {
+  it("still acquires, renews and releases locks, and leaves no pending sleep", async () => {
     const rest = rests.open();
     const clock = new ManualRuntime();
     const locks = rest.locks({ runtime: clock, waitUntil: undefined });

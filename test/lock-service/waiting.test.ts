@@ -15,7 +15,7 @@ interface Waiter {
   readonly refused: (times: number) => Promise<void>;
 }
 
-/** Someone who waits for "a", on a clock of their own. */
+/** A client that waits for "a", on its own clock. */
 function waiter(rest: Rest, options: LockOptions): Waiter {
   const clock = new ManualRuntime();
   const locks = rest.locks({ runtime: clock });
@@ -26,7 +26,7 @@ function waiter(rest: Rest, options: LockOptions): Waiter {
   const outcome = locks.acquire("a", options).catch((thrown: unknown) => thrown);
   const refused = async (times: number): Promise<void> => {
     await eventually(`${times} refusals`, () => refusals === times);
-    // It lies down after the event.
+    // It goes to sleep after the event.
     await clock.advance(0);
   };
   return { clock, outcome, refused };
@@ -53,7 +53,7 @@ describe("acquire of a held lock", () => {
     expect(rest.session.counters.byScript["acquire"]).toBe(4);
   });
 
-  it("gets it as soon as it is free, with a fence above the holder's", async () => {
+  it("succeeds as soon as it is free, with a fence above the holder's", async () => {
     const rest = rests.open();
     const held = await rest.locks().acquire("a");
     const { clock, outcome, refused } = waiter(rest, { retry: PLAIN });
@@ -67,7 +67,7 @@ describe("acquire of a held lock", () => {
     await (lock as typeof held)[Symbol.asyncDispose]();
   });
 
-  it("is refused at once with reason `held` when no retry was asked for", async () => {
+  it("is refused at once with reason `held` when retries are off", async () => {
     const rest = rests.open();
     const stored = new StoredLock(rest, "a");
     await stored.steal(60_000);
@@ -87,7 +87,7 @@ describe("acquire of a held lock", () => {
     expect(await waiter(rest, { waitTimeout: 0 }).outcome).toMatchObject({ reason: "held" });
   });
 
-  it("waitTimeout alone retries until then, with a last attempt at its end", async () => {
+  it("with waitTimeout alone retries until then, with a last attempt at the end", async () => {
     const rest = rests.open();
     await using held = await rest.locks().acquire("a");
     held.assertHeld();
@@ -103,7 +103,7 @@ describe("acquire of a held lock", () => {
     expect(clock.sleeping).toEqual([]);
   });
 
-  it("waitTimeout with retry.maxRetries ends with whichever comes first", async () => {
+  it("with waitTimeout and retry.maxRetries ends with whichever comes first", async () => {
     const rest = rests.open();
     await using held = await rest.locks().acquire("a");
     held.assertHeld();
@@ -115,7 +115,7 @@ describe("acquire of a held lock", () => {
     expect(await outcome).toMatchObject({ reason: "timeout" });
   });
 
-  it("sleeps no longer than the holder has left, and a jitter", async () => {
+  it("sleeps no longer than the holder's remaining time plus jitter", async () => {
     const rest = rests.open();
     const held = await rest.locks().acquire("a", { ttl: 60_000, autoRenew: false });
     await new StoredLock(rest, "a").expireIn(5_000);
@@ -130,7 +130,7 @@ describe("acquire of a held lock", () => {
     await held.release();
   });
 
-  it("a holder without expiry is waited for with plain backoff", async () => {
+  it("waits for a holder without expiry with plain backoff", async () => {
     const rest = rests.open();
     const stored = new StoredLock(rest, "a");
     await rest.command("SET", stored.name, "no record");
@@ -144,7 +144,7 @@ describe("acquire of a held lock", () => {
 });
 
 describe("an abort", () => {
-  it("before the call sends nothing, not even to waitUntil's platform", async () => {
+  it("before the call sends nothing", async () => {
     const rest = rests.open();
     const reason = new Error("the client has left");
     const { outcome } = waiter(rest, { signal: AbortSignal.abort(reason) });
@@ -170,7 +170,7 @@ describe("an abort", () => {
     expect(rest.session.counters.byScript["acquire"]).toBe(2);
   });
 
-  it("of the service's signal wakes as well", async () => {
+  it("of the service's signal wakes a waiter, too", async () => {
     const rest = rests.open();
     await using held = await rest.locks().acquire("a");
     held.assertHeld();

@@ -98,7 +98,7 @@ describe("acquireAndRun", () => {
 });
 
 describe("a callback that lost its lock", () => {
-  it("stops at its next heartbeat, and its successor's lock stays", async () => {
+  it("stops at its next heartbeat, and does not touch its successor's lock", async () => {
     const scene = scenes.open();
     const clock = new ManualRuntime();
     const steps: string[] = [];
@@ -123,7 +123,7 @@ describe("a callback that lost its lock", () => {
     if (second) await successor.release("a", second);
   });
 
-  it("and finished without noticing rejects with LockLostError, which carries its result", async () => {
+  it("and finished without noticing it rejects with LockLostError, which carries its result", async () => {
     const scene = scenes.open();
     const run = scene.locker(QUIET).acquireAndRun("a", async (_heartbeater) => {
       await scene.stored().steal();
@@ -135,7 +135,7 @@ describe("a callback that lost its lock", () => {
     await scene.stored().vanish();
   });
 
-  it("is told so by every heartbeat from then on, without a request", async () => {
+  it("gets LockLostError from every heartbeat from then on, without a request", async () => {
     const scene = scenes.open();
     const clock = new ManualRuntime();
     const run = scene

@@ -25,12 +25,12 @@ it("acquire of a held key answers SOMEONE_ELSE_HOLDS_LOCK and the holder's recor
   const { lockData } = await take(locker);
   const refused = await scene.locker().acquire("a");
   expect(refused).toEqual({ status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK, lockData });
-  // Nobody enters twice, not even through the same Locker.
+  // Locks are not reentrant, not even within the same Locker.
   expect(await locker.acquire("a")).toEqual(refused);
   await locker.release("a", lockData);
 });
 
-it("two acquisitions of one Locker share no process: each lives and dies by itself", async () => {
+it("two acquisitions of one Locker have separate liveness: one's end does not affect the other", async () => {
   const scene = scenes.open();
   const locker = scene.locker();
   const one = await take(locker, "a");
@@ -41,7 +41,7 @@ it("two acquisitions of one Locker share no process: each lives and dies by itse
   await locker.release("b", two.lockData);
 });
 
-it("a trace stands in the record and ends the owner hash; an empty one is none", async () => {
+it("a trace is stored in the record and appended to the owner hash; an empty one is ignored", async () => {
   const scene = scenes.open();
   const locker = scene.locker();
   const traced = await take(locker, "a", "job 17#x");
@@ -73,7 +73,7 @@ it("extend answers SUCCESS, and the lock and its liveness last as long as after 
   await locker.release("a", lockData);
 });
 
-it("extend of a lock that is gone answers NO_KEY, and brings nothing back", async () => {
+it("extend of a lock that is gone answers NO_KEY, and does not resurrect it", async () => {
   const scene = scenes.open();
   const locker = scene.locker();
   const { lockData, extend } = await take(locker);
@@ -84,7 +84,7 @@ it("extend of a lock that is gone answers NO_KEY, and brings nothing back", asyn
   await locker.release("a", lockData);
 });
 
-it("extend of a lock that another took answers whose it is, and leaves it alone", async () => {
+it("extend of a lock taken by another answers whose it is, and leaves it alone", async () => {
   const scene = scenes.open();
   const locker = scene.locker();
   const { lockData, extend } = await take(locker);
@@ -105,7 +105,7 @@ it("extend of a released lock answers NO_KEY", async () => {
   expect(await scene.stored().record()).toBeNull();
 });
 
-it("readLockData shows the record of a living holder, and maybe_unlocked of a dead one or none", async () => {
+it("readLockData returns a live holder's record, and maybe_unlocked for a dead holder or none", async () => {
   const scene = scenes.open();
   const locker = scene.locker();
   expect(await locker.readLockData("a")).toBe("maybe_unlocked");
@@ -116,7 +116,7 @@ it("readLockData shows the record of a living holder, and maybe_unlocked of a de
   await locker.release("a", lockData);
 });
 
-it("a record that nobody can read is held by someone, and never taken", async () => {
+it("an unreadable record counts as held, and is never taken over", async () => {
   const scene = scenes.open();
   const locker = scene.locker();
   await scene.rest.command("SET", scene.stored().name, "not a record");
@@ -130,7 +130,7 @@ it("a record that nobody can read is held by someone, and never taken", async ()
   await scene.stored().vanish();
 });
 
-it("waitUntil has its promise before anything is sent, and it settles with the release", async () => {
+it("waitUntil gets its promise before anything is sent, and it settles with the release", async () => {
   const scene = scenes.open();
   let settled = 0;
   const sentBefore: number[] = [];

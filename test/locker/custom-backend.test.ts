@@ -11,7 +11,7 @@ import { eventually } from "../dev/eventually.ts";
 import { MinimalDatabase } from "../support/minimal-database.ts";
 import { take } from "./lockers.ts";
 
-/** A backend of primitives only, that loses its connection for deletions. */
+/** A backend of primitives only, whose deletions fail for want of a connection. */
 class OfflineDatabase extends MinimalDatabase {
   isOnline = false;
   deletions = 0;
@@ -31,7 +31,7 @@ function lockerOn(database: MinimalDatabase): { locker: Locker; errors: LockerEr
 }
 
 describe("a Locker on a backend that implements only the abstract methods", () => {
-  it("acquires, extends, is refused, tells and releases", async () => {
+  it("acquires, extends, is refused, reads and releases", async () => {
     const database = new MinimalDatabase();
     const { locker, errors } = lockerOn(database);
     const { lockData, extend } = await take(locker, "a", "t");
@@ -50,7 +50,7 @@ describe("a Locker on a backend that implements only the abstract methods", () =
     expect(errors).toEqual([]);
   });
 
-  it("takes a dead holder's lock, who then loses it", async () => {
+  it("takes over a dead holder's lock, which the holder then loses", async () => {
     const database = new MinimalDatabase();
     const { locker, errors } = lockerOn(database);
     const { lockData, extend } = await take(locker);
@@ -89,7 +89,7 @@ describe("a Locker on a backend that implements only the abstract methods", () =
 });
 
 describe("a tryDelete that answers retriableError", () => {
-  it("is asked twice for the caller, then in the background until it succeeds, each time reported", async () => {
+  it("is tried twice for the caller, then in the background until it succeeds, and reported each time", async () => {
     const database = new OfflineDatabase();
     const { locker, errors } = lockerOn(database);
     const { lockData } = await take(locker);
@@ -101,7 +101,7 @@ describe("a tryDelete that answers retriableError", () => {
     });
     expect(database.deletions).toBe(2);
     expect(errors.map(({ type }) => type)).toEqual(["locker", "locker"]);
-    await eventually("the background asks again", () => database.deletions > 2);
+    await eventually("it is retried in the background", () => database.deletions > 2);
     await eventually("and reports it", () => errors.length === database.deletions);
     database.isOnline = true;
     await eventually("it succeeds", async () => (await database.readLockData("a")) === null);
@@ -124,7 +124,7 @@ describe("a tryDelete that answers retriableError", () => {
     await holder.terminate();
   });
 
-  it("an error it rejects with, and that cannot pass, ends the release at once", async () => {
+  it("a permanent error it rejects with ends the release at once", async () => {
     class RefusingDatabase extends MinimalDatabase {
       override async tryDelete(): Promise<DeleteOutcome> {
         throw new LockConfigurationError("prefix", "may not be deleted");

@@ -11,12 +11,12 @@ describe("Database.load", () => {
     expect(await Database.load(good)).toBe(database);
   });
 
-  it("takes a path as well as a URL", async () => {
+  it("accepts a path as well as a URL", async () => {
     const path = new URL("exported-databases.ts", import.meta.url).pathname;
     expect(await Database.load({ ...good, moduleName: path })).toBe(database);
   });
 
-  it("takes a Database of another copy of the package, by what it can do", async () => {
+  it("accepts a Database of another copy of the package by duck typing", async () => {
     const url = `data:text/javascript,export const other = { readLockData() {} }`;
     const loaded = await Database.load({ moduleName: url, exportName: "other" });
     expect(loaded).not.toBeInstanceOf(Database);
@@ -34,7 +34,7 @@ describe("Database.load", () => {
     });
   });
 
-  it("tells why a module does not load", async () => {
+  it("reports why a module does not load", async () => {
     const broken = new URL("broken-module.ts", import.meta.url).href;
     await expect(Database.load({ ...good, moduleName: broken })).rejects.toMatchObject({
       option: "moduleName",
@@ -43,7 +43,7 @@ describe("Database.load", () => {
   });
 
   it.each(["noSuchExport", "notADatabase", "nothing", "text", "default"])(
-    "names the export %s, which is no Database, and what it is",
+    "names the export %s, which is not a Database, and what it is",
     async (exportName) => {
       const load = Database.load({ moduleName, exportName });
       await expect(load).rejects.toMatchObject({ option: "exportName" });
@@ -63,7 +63,7 @@ describe("a Locker with a DatabaseModule", () => {
     await locker.terminate();
   });
 
-  it("shares one load among first uses that come together", async () => {
+  it("shares one load among concurrent first uses", async () => {
     const locker = new Locker({ database: good });
     const work = async (_heartbeater: Heartbeater): Promise<string> => "in";
     const runs = ["a", "b", "c"].map((key) => locker.acquireAndRun(key, work));
@@ -82,7 +82,7 @@ describe("a Locker with a DatabaseModule", () => {
     expect(await database.readLockData("a")).toBeNull();
   });
 
-  it("rejects with the module's fault when it cannot be loaded, and not before", async () => {
+  it("rejects with the module's error when it cannot be loaded, not before", async () => {
     const locker = new Locker({ database: { ...good, exportName: "notADatabase" } });
     await expect(locker.acquire("a")).rejects.toMatchObject({ option: "exportName" });
     await expect(locker.readLockData("a")).rejects.toThrow(LockConfigurationError);

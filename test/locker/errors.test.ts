@@ -6,7 +6,7 @@ import { QUIET, take, useLockers } from "./lockers.ts";
 
 const scenes = useLockers();
 
-it("errors says reporter for a report that had no answer", async () => {
+it("errors reports type reporter for an unanswered report", async () => {
   const scene = scenes.open();
   const clock = new ManualRuntime();
   const locker = scene.locker({ runtime: clock });
@@ -18,7 +18,7 @@ it("errors says reporter for a report that had no answer", async () => {
   await locker.release("a", lockData);
 });
 
-it("errors says locker for a release that had no answer", async () => {
+it("errors reports type locker for an unanswered release", async () => {
   const scene = scenes.open();
   const locker = scene.locker();
   const { lockData } = await take(locker);
@@ -27,7 +27,7 @@ it("errors says locker for a release that had no answer", async () => {
   expect(scene.errors).toEqual([{ type: "locker", error: expect.any(DatabaseError) }]);
 });
 
-it("what others meet on a database that is shared is no error of this Locker", async () => {
+it("errors of others on a shared database are not reported by this Locker", async () => {
   const scene = scenes.open();
   const database = scene.database();
   const ofDatabase: unknown[] = [];
@@ -41,7 +41,7 @@ it("what others meet on a database that is shared is no error of this Locker", a
   await locker.release("a", lockData);
 });
 
-it("errors says lost_lock, once, when a report finds the lock gone", async () => {
+it("errors reports type lost_lock, once, when a report finds the lock gone", async () => {
   const scene = scenes.open();
   const clock = new ManualRuntime();
   const locker = scene.locker({ runtime: clock });
@@ -93,7 +93,7 @@ it("an acquisition without an answer is an error, not a refusal, and leaves noth
   expect(await scene.stored().record()).toBeNull();
 });
 
-it("an acquisition whose answer was lost is found to be its own when it is sent again", async () => {
+it("an acquisition whose answer was lost is recognized as its own when it is sent again", async () => {
   const scene = scenes.open();
   const locker = scene.locker();
   scene.rest.session.faults.add({ kind: "drop-response", script: "acquire", times: 1 });

@@ -1,6 +1,6 @@
 import { MemoryDatabase } from "../../src/testing/index.ts";
 
-// A user's module, as Database.load reads one.
+// A user's module, as loaded by Database.load.
 
 export const database: MemoryDatabase = new MemoryDatabase();
 export const notADatabase = { get: (): null => null };

@@ -6,7 +6,7 @@ afterEach(() => {
   Heartbeater.setDraining(null);
 });
 
-it("heartbeat calls what it was made with, each time, and rejects as that does", async () => {
+it("heartbeat calls its callback each time, and rejects with its error", async () => {
   let beats = 0;
   const failure = new Error("lost");
   const heartbeater = new Heartbeater("job", async () => {
@@ -19,7 +19,7 @@ it("heartbeat calls what it was made with, each time, and rejects as that does",
   await expect(heartbeater.heartbeat()).rejects.toBe(failure);
 });
 
-it("withOnEvery calls back at most once in its time, the first time after it has passed", async () => {
+it("withOnEvery calls back at most once per interval, first after one interval", async () => {
   const clock = new ManualRuntime();
   let beats = 0;
   let calls = 0;
@@ -54,7 +54,7 @@ it("withOnEvery coalesces a burst: heartbeats during a slow callback do not call
   expect(calls).toBe(1);
 });
 
-it("withOnEvery leaves the heartbeater it is made of alone, and each has its own time", async () => {
+it("withOnEvery does not change the heartbeater it derives from, and each has its own interval", async () => {
   const clock = new ManualRuntime();
   const calls: string[] = [];
   const plain = new Heartbeater("job", () => {}, clock);
@@ -79,7 +79,7 @@ it("a callback of withOnEvery that throws makes the heartbeat throw", async () =
   await expect(heartbeater.heartbeat()).rejects.toBe(failure);
 });
 
-it("delay sleeps for its time, with a heartbeat before, after, and every second", async () => {
+it("delay sleeps for the given time, with a heartbeat before, after, and every second", async () => {
   const clock = new ManualRuntime();
   const beats: number[] = [];
   const started = clock.monotonic;
@@ -104,7 +104,7 @@ it.each([0, -1])("delay(%d) is one heartbeat", async (ms) => {
   expect(beats).toBe(1);
 });
 
-it("setDraining makes every heartbeat throw DrainingSignal, within a second also during a delay", async () => {
+it("setDraining makes every heartbeat throw DrainingSignal, even during a delay, within a second", async () => {
   const clock = new ManualRuntime();
   const heartbeater = new Heartbeater("job 17", () => {}, clock);
   let thrown: unknown;
@@ -122,7 +122,7 @@ it("setDraining makes every heartbeat throw DrainingSignal, within a second also
   expect(clock.sleeping).toEqual([]);
 });
 
-it("setDraining(null) lets jobs run again, and an empty reason drains as well", async () => {
+it("setDraining(null) lets jobs run again, and an empty reason drains, too", async () => {
   const heartbeater = new Heartbeater("job");
   Heartbeater.setDraining("");
   await expect(heartbeater.heartbeat()).rejects.toThrow(/draining$/);

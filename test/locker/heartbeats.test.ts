@@ -5,7 +5,7 @@ import { QUIET, useLockers } from "./lockers.ts";
 
 const scenes = useLockers();
 
-it("a heartbeat looks at the lock once every lockRecheckMs, and lengthens nothing by it", async () => {
+it("a heartbeat checks the lock once every lockRecheckMs, without lengthening anything", async () => {
   const scene = scenes.open();
   const clock = new ManualRuntime();
   const locker = scene.locker({ ...QUIET, runtime: clock });
@@ -29,7 +29,7 @@ it("a heartbeat looks at the lock once every lockRecheckMs, and lengthens nothin
   expect(scene.errors).toEqual([]);
 });
 
-/** Half an hour: no report comes in between. */
+/** So long that no report comes in between. */
 const LONG = { reportWriteMs: 900_000, reportTtlMs: 1_800_000, lockTtlMs: 1_800_000 } as const;
 
 it("a heartbeat extends the lock and its liveness once every lockExtendMs", async () => {
@@ -73,7 +73,7 @@ it("with heartbeats, a lock is held for longer than lockTtlMs", async () => {
   expect(scene.errors).toEqual([]);
 });
 
-it("a heartbeat whose look or extension has no answer goes on, and reports it", async () => {
+it("a heartbeat whose recheck or extension is not answered resolves, and reports it", async () => {
   const scene = scenes.open();
   const clock = new ManualRuntime();
   const locker = scene.locker({ ...QUIET, runtime: clock });
@@ -88,7 +88,7 @@ it("a heartbeat whose look or extension has no answer goes on, and reports it", 
   });
 });
 
-it("one lost answer is made good within the same heartbeat", async () => {
+it("one lost answer is recovered from within the same heartbeat", async () => {
   const scene = scenes.open();
   const clock = new ManualRuntime();
   const locker = scene.locker({ ...QUIET, runtime: clock });

@@ -25,7 +25,7 @@ it("a holder reports every reportWriteMs, in one command that lengthens its live
   expect(scene.renewals.map(({ ttlMs, livenessMs }) => [ttlMs, livenessMs])).toEqual(
     Array.from({ length: 3 }, () => [0, 60_000]),
   );
-  // The lock's own time is left to heartbeats, and so is its record.
+  // The lock's own TTL and its record are left to heartbeats.
   expect(await scene.stored().pttl()).toBeLessThanOrEqual(100_000);
   expect(await scene.stored().record()).toEqual(stored);
   expect(scene.sent()).toBe(1 + 3);
@@ -58,11 +58,11 @@ it("a report that was not answered is repeated soon, and shown in errors", async
   await locker.release("a", lockData);
 });
 
-it("a dead holder's lock is taken within reportTtlMs and one retry, though its TTL is five minutes", async () => {
+it("a dead holder's lock is taken over within reportTtlMs and one retry, though its TTL is five minutes", async () => {
   const scene = scenes.open();
   const started = Date.now();
   const times = { reportWriteMs: 200, reportTtlMs: 600 };
-  // Its clock stands still: whatever it still meant to do never comes.
+  // Its clock is stopped: nothing it has scheduled ever runs.
   const dead = scene.locker({ ...times, runtime: new ManualRuntime() });
   const { lockData } = await take(dead);
   const proc = scene.procName(lockData.processHash);
@@ -79,7 +79,7 @@ it("a dead holder's lock is taken within reportTtlMs and one retry, though its T
     },
   );
   expect(isOurs).toBe(true);
-  // At the first try after its liveness had ended, and at none before.
+  // At the first try after its liveness expired, and not before.
   expect(alive.slice(0, -1)).not.toContain(false);
   expect(Date.now() - started).toBeGreaterThanOrEqual(590);
 });
@@ -89,7 +89,7 @@ it("a stuck holder, alive but without heartbeats, loses its lock after lockTtlMs
   const times = { reportWriteMs: 200, reportTtlMs: 1_400, lockExtendMs: 1_400, lockTtlMs: 1_500 };
   const other = scene.locker();
   const run = scene.locker(times).acquireAndRun("a", async (heartbeater) => {
-    await eventually("its lock has ended", async () => (await scene.stored().pttl()) < 0);
+    await eventually("its lock has expired", async () => (await scene.stored().pttl()) < 0);
     const { lockData } = await take(other);
     await expect(heartbeater.heartbeat()).rejects.toThrow(LockLostError);
     expect(await scene.stored().record()).toEqual(lockData);
@@ -101,7 +101,7 @@ it("a stuck holder, alive but without heartbeats, loses its lock after lockTtlMs
   expect(scene.errorTypes()).toContain("lost_lock");
 });
 
-it("a stuck holder knows by its clock, although every report was answered", async () => {
+it("a stuck holder knows by its clock that it lost the lock, although every report was answered", async () => {
   const scene = scenes.open();
   const clock = new ManualRuntime();
   const times = { reportWriteMs: 100_000, reportTtlMs: 250_000 };
@@ -110,18 +110,18 @@ it("a stuck holder knows by its clock, although every report was answered", asyn
       await clock.advance(100_000);
       await eventually("the report is answered", () => scene.renewals.length === reports);
     }
-    // Less the margin of 2 %: it must stop before Redis lets another in.
+    // Minus the margin of 2 %: it must stop before Redis can grant the lock to another.
     await clock.advance(93_999);
     expect(scene.errors).toEqual([]);
     await clock.advance(1);
     expect(scene.errorTypes()).toEqual(["lost_lock"]);
     await expect(heartbeater.heartbeat()).rejects.toThrow(LockLostError);
   });
-  // Nobody was in meanwhile: the release found the lock its own.
+  // No one else held it meanwhile: the release found its own lock.
   expect(await run).toEqual({ status: "SUCCESS", result: undefined });
 });
 
-it("a holder that was silent for reportTtlMs stops by itself", async () => {
+it("a holder whose reports failed for reportTtlMs stops by itself", async () => {
   const scene = scenes.open();
   const clock = new ManualRuntime();
   const run = scene.locker({ runtime: clock }).acquireAndRun("a", async (heartbeater) => {

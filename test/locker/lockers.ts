@@ -11,18 +11,18 @@ import { countingRuntime } from "../support/counting-runtime.ts";
 import { StoredLock } from "../support/fault-keys.ts";
 import { useRest, type Rest } from "../support/rest.ts";
 
-/** So long that nothing happens by itself during a test, in ms. */
+/** So long, in ms, that nothing happens by itself during a test. */
 export const QUIET = { reportWriteMs: 100_000, reportTtlMs: 200_000 } as const;
 
-/** What a Locker resolves with when it has the lock. */
+/** What a Locker resolves with when it got the lock. */
 export type Had = Extract<LockerAcquireOutcome, { readonly status: "SUCCESS" }>;
 
-/** Lockers on one Redis, and all they report. */
+/** Lockers on one Redis, and everything they report. */
 export class LockerScene {
   readonly rest: Rest;
-  /** What the lockers of this scene report, in order. */
+  /** What the lockers of this scene reported, in order. */
   readonly errors: LockerError[] = [];
-  /** What every answered renewal asked for. */
+  /** The requests of all answered renewals. */
   readonly renewals: RenewRequest[] = [];
   readonly #lockers: Locker[] = [];
   readonly #clock = countingRuntime();
@@ -31,7 +31,7 @@ export class LockerScene {
     this.rest = rest;
   }
 
-  /** A Locker in a request of its own. */
+  /** A Locker with its own options, as in one request. */
   locker(options: Partial<LockerOptions> = {}): Locker {
     const locker = new Locker({
       database: this.database(),
@@ -44,7 +44,7 @@ export class LockerScene {
     return locker;
   }
 
-  /** A database that notes what was renewed. */
+  /** A database that records what was renewed. */
   database(): RedisDatabase {
     const database = this.rest.database();
     const renew = database.renew.bind(database);
@@ -60,7 +60,7 @@ export class LockerScene {
     return new StoredLock(this.rest, key);
   }
 
-  /** The name in Redis of the liveness of a holder. */
+  /** The Redis key of a holder's liveness. */
   procName(processHash: string): string {
     return `${this.rest.prefix}proc:${processHash}`;
   }
@@ -73,7 +73,7 @@ export class LockerScene {
     await this.rest.command("DEL", ...redisKeys);
   }
 
-  /** How many commands of ours were received; of one script, if it is named. */
+  /** How many commands were received; only those of `script`, if given. */
   sent(script?: string): number {
     const { commands, byScript } = this.rest.session.counters;
     return script === undefined ? commands : (byScript[script] ?? 0);
@@ -83,15 +83,15 @@ export class LockerScene {
     return this.errors.map(({ type }) => type);
   }
 
-  /** Ends every Locker; none may leave a timer. */
+  /** Terminates every Locker; none may leave a timer. */
   async end(): Promise<void> {
     await Promise.all(this.#lockers.splice(0).map((locker) => locker.terminate()));
     await new Promise(setImmediate);
-    expect(this.#clock.pending(), "sleeps of a Locker still under way").toBe(0);
+    expect(this.#clock.pending(), "pending sleeps of a Locker").toBe(0);
   }
 }
 
-/** Gives each test of a file a Redis session of its own, and checks that its lockers leave nothing. */
+/** Gives each test of a file its own Redis session, and checks that its lockers leave nothing behind. */
 export function useLockers(): { readonly open: () => LockerScene } {
   const rests = useRest();
   const opened: LockerScene[] = [];
@@ -107,7 +107,7 @@ export function useLockers(): { readonly open: () => LockerScene } {
   };
 }
 
-/** Acquires what must be free. */
+/** Acquires a key that must be free. */
 export async function take(locker: Locker, key = "a", trace?: string): Promise<Had> {
   const outcome = await locker.acquire(key, trace);
   if (outcome.status !== "SUCCESS") throw new Error(`"${key}" is held`);

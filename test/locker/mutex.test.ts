@@ -6,7 +6,7 @@ import { take, useLockers } from "./lockers.ts";
 
 const scenes = useLockers();
 
-it("mutex runs its function at once when it is free, and returns what that returns", async () => {
+it("mutex runs its function at once when the lock is free, and returns its result", async () => {
   const scene = scenes.open();
   const result = await scene.locker().mutex(
     "a",
@@ -22,7 +22,7 @@ it("mutex runs its function at once when it is free, and returns what that retur
   expect(await scene.stored().record()).toBeNull();
 });
 
-it("mutex asks again after each recheckDelay, and enters when the holder has left", async () => {
+it("mutex retries after each recheckDelay, and runs once the holder has released", async () => {
   const scene = scenes.open();
   const holder = scene.locker();
   const { lockData } = await take(holder);
@@ -40,7 +40,7 @@ it("mutex asks again after each recheckDelay, and enters when the holder has lef
   expect(scene.sent("acquire")).toBe(1 + 2 * 3 + 1);
 });
 
-it("mutex throws MutexError with the holder's record when it could not be had in time", async () => {
+it("mutex throws MutexError with the holder's record when it could not be acquired in time", async () => {
   const scene = scenes.open();
   const clock = new ManualRuntime();
   const holder = scene.locker();
@@ -66,7 +66,7 @@ it("mutex throws MutexError with the holder's record when it could not be had in
   await holder.release("a", lockData);
 });
 
-it("mutex with a timeout of 0 asks once", async () => {
+it("mutex with a timeout of 0 tries once", async () => {
   const scene = scenes.open();
   const holder = scene.locker();
   const { lockData } = await take(holder);
@@ -78,12 +78,12 @@ it("mutex with a timeout of 0 asks once", async () => {
     async () => {},
   );
   await expect(run).rejects.toThrow(MutexError);
-  // One attempt: a refusal by a long-lived record, and the look at its holder's process.
+  // One attempt: a refusal by a record with a long TTL, and the check of its holder's process.
   expect(scene.sent() - before).toBe(2);
   await holder.release("a", lockData);
 });
 
-it("mutex passes on its function's own error, and a loss, without asking again", async () => {
+it("mutex rejects with its function's own error, or a loss, without retrying", async () => {
   const scene = scenes.open();
   const failure = new Error("the mail server is down");
   const never = (): Promise<never> => Promise.reject(new Error("asked again"));
@@ -99,7 +99,7 @@ it("mutex passes on its function's own error, and a loss, without asking again",
 });
 
 it.each([2, 5])(
-  "ten contenders through %d Lockers: never two inside, and all finish",
+  "ten contenders on %d Lockers: never two in the critical section, and all finish",
   async (n) => {
     const scene = scenes.open();
     const lockers = Array.from({ length: n }, () => scene.locker());

@@ -13,7 +13,7 @@ describe("options of a Locker", () => {
     const clock = new ManualRuntime();
     const locker = scene.locker({ runtime: clock });
     const { lockData } = await take(locker);
-    // A lock that can outlive its holder tells nothing: it is to be suspected until its last moment.
+    // A lock that can outlive its holder has no livenessMs: others may suspect it until it expires.
     expect(lockData.livenessMs).toBeUndefined();
     expect(clock.sleeping).toEqual([2_000, 9_800]);
     expect(await scene.stored().pttl()).toBeGreaterThan(290_000);
@@ -71,7 +71,7 @@ describe("options of a Locker", () => {
     expect(scene.sent()).toBe(0);
   });
 
-  it("are read once: what the caller does to them later changes nothing", async () => {
+  it("are read once: later changes by the caller have no effect", async () => {
     const scene = scenes.open();
     const options = { database: scene.database(), runtime: new ManualRuntime(), lockTtlMs: 70_000 };
     const frozen = Object.freeze({ ...options });

@@ -4,7 +4,7 @@ import { take, useLockers } from "./lockers.ts";
 
 const scenes = useLockers();
 
-it("RUNNING: this very holder is at work", async () => {
+it("RUNNING: this very holder still holds the lock", async () => {
   const scene = scenes.open();
   const locker = scene.locker();
   const { lockData } = await take(locker, "a", "trace");
@@ -16,7 +16,7 @@ it("RUNNING: this very holder is at work", async () => {
   await locker.release("a", lockData);
 });
 
-it("SOMEONE_ELSE_HOLDS_LOCK: a successor is at work", async () => {
+it("SOMEONE_ELSE_HOLDS_LOCK: a successor holds the lock", async () => {
   const scene = scenes.open();
   const locker = scene.locker();
   const before = await take(locker);
@@ -42,7 +42,7 @@ it("NO_KEY: the lock is free", async () => {
   });
 });
 
-it("NO_RUNNING_PROCESS: the lock is there, but its holder is dead", async () => {
+it("NO_RUNNING_PROCESS: the lock is stored, but its holder is dead", async () => {
   const scene = scenes.open();
   const locker = scene.locker();
   const { lockData } = await take(locker);
@@ -56,7 +56,7 @@ it("NO_RUNNING_PROCESS: the lock is there, but its holder is dead", async () => 
 });
 
 it.each(["", "a", "a@host", "a@host/1.2", "@host/1.2.3", "a@host/x.2.3", "a@host/1.2.3x"])(
-  "MALFORMED_OWNER_HASH: %o names nobody, and nothing is sent",
+  "MALFORMED_OWNER_HASH: %o is not an owner hash, and nothing is sent",
   async (ownerHash) => {
     const scene = scenes.open();
     expect(await scene.locker().readOwnerHashStatus(ownerHash)).toEqual({
@@ -69,7 +69,7 @@ it.each(["", "a", "a@host", "a@host/1.2", "@host/1.2.3", "a@host/x.2.3", "a@host
 );
 
 it.each(["user@example.com", "a/b@c", "a\nb", "x@host/1.2.3#y", "#", "ключ"])(
-  "the key %o is found again in its owner hash, with and without a trace",
+  "the key %o is parsed from its owner hash, with and without a trace",
   async (key) => {
     const scene = scenes.open();
     const locker = scene.locker();

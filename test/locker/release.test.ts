@@ -19,7 +19,7 @@ it("release answers SUCCESS, and the lock and its liveness are gone", async () =
   expect(await scene.exists(scene.procName(lockData.processHash))).toBe(false);
 });
 
-it("releasing twice at once succeeds twice with one request; later it is NO_KEY", async () => {
+it("releasing twice concurrently succeeds twice with one request; later it is NO_KEY", async () => {
   const scene = scenes.open();
   const locker = scene.locker();
   const { lockData } = await take(locker);
@@ -44,7 +44,7 @@ it("release of a lock that is gone answers NO_KEY", async () => {
   });
 });
 
-it("a stale owner's release answers whose the lock is, and leaves it alone", async () => {
+it("a stale owner cannot release its successor's lock, and is told whose it is", async () => {
   const scene = scenes.open();
   const [stale, successor] = [scene.locker(), scene.locker()];
   const { lockData } = await take(stale);
@@ -52,13 +52,13 @@ it("a stale owner's release answers whose the lock is, and leaves it alone", asy
   const next = await take(successor);
   const answer = { status: LockStatus.SOMEONE_ELSE_HOLDS_LOCK, lockData: next.lockData };
   expect(await stale.release("a", lockData)).toEqual(answer);
-  // Also when another instance is asked to do it.
+  // The same through another instance.
   expect(await successor.release("a", lockData)).toEqual(answer);
   expect(await successor.readLockData("a")).toEqual(next.lockData);
   await successor.release("a", next.lockData);
 });
 
-it("a lock of another instance is released by its record, without touching its process", async () => {
+it("a lock of another instance is released by its record, without touching its liveness", async () => {
   const scene = scenes.open();
   const holder = scene.locker(QUIET);
   const { lockData, extend } = await take(holder);
@@ -90,7 +90,7 @@ it("a record given with another key releases nothing", async () => {
   await locker.release("a", lockData);
 });
 
-it("two releases without an answer reject, the background goes on, and the key becomes free", async () => {
+it("two releases without an answer reject, the background retries, and the key becomes free", async () => {
   const scene = scenes.open();
   const locker = scene.locker();
   const { lockData } = await take(locker);
@@ -105,7 +105,7 @@ it("two releases without an answer reject, the background goes on, and the key b
   expect(await scene.stored().record()).toBeNull();
 });
 
-it("a release without an answer can be asked for again, and then tells how it went", async () => {
+it("a release without an answer can be called again, and then reports the outcome", async () => {
   const scene = scenes.open();
   const locker = scene.locker();
   const { lockData } = await take(locker);
@@ -141,7 +141,7 @@ it("the background gives up once the lock's TTL has passed, and says NO_KEY", as
   await eventually("the first send has failed", () => scene.errors.length === 1);
   await clock.advance(10_000);
   expect(await first).toBeInstanceOf(LockReleaseUnknownError);
-  // Redis has forgotten it by then: 300 s, and the time of a renewal under way.
+  // Expired in Redis by then: 300 s, plus the time of a renewal in flight.
   await clock.advance(302_000);
   await eventually("it has given up", async () => {
     if (outcome !== undefined) return true;
@@ -156,7 +156,7 @@ it("the background gives up once the lock's TTL has passed, and says NO_KEY", as
   await scene.del(scene.stored().name, scene.procName(lockData.processHash));
 });
 
-it("a foreign release without an answer goes on in the background as well", async () => {
+it("a foreign release without an answer is retried in the background, too", async () => {
   const scene = scenes.open();
   const { lockData } = await take(scene.locker());
   const proc = scene.procName(lockData.processHash);
@@ -168,7 +168,7 @@ it("a foreign release without an answer goes on in the background as well", asyn
   await scene.del(proc);
 });
 
-it("a foreign release whose answer was lost is a success, and no copy of the acquire comes back", async () => {
+it("a foreign release whose answer was lost is a success, and no copy of the acquire resurrects the lock", async () => {
   const scene = scenes.open();
   const { faults } = scene.rest.session;
   const { opened, open } = gate();
@@ -185,7 +185,7 @@ it("a foreign release whose answer was lost is a success, and no copy of the acq
   await scene.del(scene.procName(lockData.processHash));
 });
 
-it("a foreign release of what an operator has forced before is no success", async () => {
+it("a foreign release of a lock that was already force-released is not a success", async () => {
   const scene = scenes.open();
   const { lockData } = await take(scene.locker());
   const locks = scene.rest.locks();
@@ -203,7 +203,7 @@ it("a foreign release of what an operator has forced before is no success", asyn
   await scene.del(scene.procName(lockData.processHash));
 });
 
-it("work that ended while it held the lock keeps its result though its release had no answer", async () => {
+it("work that ended while it held the lock keeps its result although its release was not answered", async () => {
   const scene = scenes.open();
   scene.rest.session.faults.add({ kind: "drop-request", script: "release", times: 2 });
   const outcome = await scene.locker().acquireAndRun("a", async (_heartbeater) => 17);

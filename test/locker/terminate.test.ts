@@ -9,7 +9,7 @@ const scenes = useLockers();
 const DEAD = "n@host/1.2.3";
 
 describe("terminate", () => {
-  it("ends the reports: what is held is free to take once its liveness has passed", async () => {
+  it("ends the reports: a held lock can be taken over once its liveness has expired", async () => {
     const scene = scenes.open();
     const clock = new ManualRuntime();
     const locker = scene.locker({ runtime: clock });
@@ -70,21 +70,21 @@ describe("terminate", () => {
     expect(scene.sent()).toBe(0);
   });
 
-  it("lets no extension bring the reports of what was held back", async () => {
+  it("lets no extension resume the reports of a held lock", async () => {
     const scene = scenes.open();
     const locker = scene.locker();
     const { lockData, extend } = await take(locker);
     const proc = scene.procName(lockData.processHash);
     await locker.terminate();
     await scene.rest.command("PEXPIRE", proc, 5_000);
-    // However it ends: it lengthens nothing.
+    // Whatever the outcome: it lengthens nothing.
     await extend().catch(() => {});
     const left = Number(await scene.rest.command("PTTL", proc));
     await scene.del(scene.stored().name, proc);
     expect(left).toBeLessThanOrEqual(5_000);
   });
 
-  it("during an acquire: that is an error, and what it still gets is given back", async () => {
+  it("during an acquire: the acquire fails, and a lock it still gets is released", async () => {
     const scene = scenes.open();
     const clock = new ManualRuntime();
     const { opened, open } = gate();
@@ -101,7 +101,7 @@ describe("terminate", () => {
     expect(clock.sleeping).toEqual([]);
   });
 
-  it("during a callback: heartbeats lengthen nothing any more", async () => {
+  it("during a callback: heartbeats no longer lengthen anything", async () => {
     const scene = scenes.open();
     const clock = new ManualRuntime();
     const locker = scene.locker({ runtime: clock, lockExtendMs: 1_000 });
@@ -112,7 +112,7 @@ describe("terminate", () => {
       await scene.rest.command("PEXPIRE", proc, 5_000);
       await locker.terminate();
       await clock.advance(1_001);
-      // However it ends.
+      // Whatever the outcome.
       await heartbeater.heartbeat().catch(() => {});
       left = Number(await scene.rest.command("PTTL", proc));
     });
@@ -121,7 +121,7 @@ describe("terminate", () => {
     expect(await scene.stored().record()).toBeNull();
   });
 
-  it("during a callback: it is stopped by a heartbeat once its liveness has passed", async () => {
+  it("during a callback: a heartbeat stops it once its liveness has expired", async () => {
     const scene = scenes.open();
     const clock = new ManualRuntime();
     const locker = scene.locker({ runtime: clock });

@@ -3,17 +3,17 @@ import { Violation, type Call, type Ledger, type Token } from "./ledger.ts";
 import type { Client } from "./client.ts";
 import type { StoreView } from "./store-view.ts";
 
-/** A lock that its client has and has not begun to release. */
+/** A lock that its client has acquired and not begun to release. */
 export interface Belief {
   readonly call: Call;
   readonly lock: Lock;
-  /** Taken from the lock once: it must abort without anybody looking at the lock again. */
+  /** Read from the lock once: it must abort without the lock being accessed again. */
   readonly signal: AbortSignal;
   readonly tokens: readonly Token[];
   readonly since: number;
 }
 
-/** Who believes to hold what, held against the store at every step. */
+/** Which clients believe they hold which locks, checked against the store at every step. */
 export class Beliefs {
   readonly #view: StoreView;
   readonly #ledger: Ledger;
@@ -32,7 +32,7 @@ export class Beliefs {
       ({ ownerHash }) => hashOf(ownerHash) === hashOf(lock.token),
     );
     if (lock.fence === undefined || tokens.length !== call.keys.length) {
-      throw new Violation(`${call.trace} was given a lock without a claim`);
+      throw new Violation(`${call.trace} got a lock without a claim`);
     }
     for (const { grants, ownerHash } of tokens) {
       if (!grants.has(lock.fence)) throw new Violation(`${ownerHash} was never granted`);
@@ -46,21 +46,21 @@ export class Beliefs {
     this.#held.delete(belief);
   }
 
-  /** At most one believes: nobody does while the store has let, or would let, another in. */
+  /** At most one client believes it holds a lock: none does once the store has granted, or would grant, it to another. */
   look(): void {
     for (const belief of this.#held) {
       const { call, lock, signal, tokens } = belief;
       if (call.client.isDead) this.#held.delete(belief);
       else if (call.client.isRunning && !this.isKept(belief) && !this.isExcused(belief)) {
-        // Whoever was paused, or set its timers by a wrong clock, is told when it looks; everybody
-        // else's signal is due by now.
+        // A client that was paused, or set its timers by a wrong clock, notices when it checks; any
+        // other client's signal must have aborted by now.
         const { lastPauseEnd, clock } = call.client;
         const mayBeAsleep = Math.max(lastPauseEnd, clock.disturbedUntil) >= belief.since;
         if (signal.aborted || (mayBeAsleep && !isHeld(lock))) continue;
         const [first] = tokens;
         const holder = this.#view.at(first?.key ?? "")?.record?.ownerHash ?? "nobody";
         throw new Violation(
-          `${call.trace} believes in ${first?.ownerHash} (fence ${lock.fence}), while ${holder} has ${first?.key}`,
+          `${call.trace} believes it holds ${first?.ownerHash} (fence ${lock.fence}), while ${holder} has ${first?.key}`,
         );
       }
     }
@@ -71,7 +71,7 @@ export class Beliefs {
     return tokens.every(({ key, ownerHash }) => this.#view.keepsOut(key, ownerHash, lock.fence));
   }
 
-  /** DESIGN 8: after data loss and forceRelease, and with a clock that shows too little. */
+  /** The documented exceptions: after data loss and forceRelease, and with a clock that runs slow. */
   isExcused({ tokens, call }: Pick<Belief, "tokens" | "call">): boolean {
     return tokens.some(
       (token) => token.lostAt !== undefined || !isHonest(token, call.client, this.#now()),
@@ -87,23 +87,23 @@ export class Beliefs {
       const isComparable = era === before.era;
       const isAccepted = fence >= before.fence || !isComparable;
       if (isComparable && isAccepted && order < before.order) {
-        throw new Violation(`the fenced resource took ${ownerHash}, which is older`);
+        throw new Violation(`the fenced resource accepted ${ownerHash}, which is older`);
       }
       if (isAccepted) this.#written.set(key, { fence, order, era });
       else if (order > before.order) {
-        throw new Violation(`the fenced resource refused ${ownerHash}, which is newer`);
+        throw new Violation(`the fenced resource rejected ${ownerHash}, which is newer`);
       }
     }
   }
 
-  /** No record of a call that is over, and none that outlives what was asked for it. */
+  /** No record of a call that is over, and none that outlives its requested TTL. */
   lookForOrphans(keys: readonly string[]): void {
     for (const key of keys) {
       const record = this.#view.at(key)?.record;
       const token = record ? this.#ledger.token(record.ownerHash) : undefined;
       if (token === undefined) continue;
       if (this.#now() > token.blocksUntil + 1 && this.#view.isTaken(key)) {
-        throw new Violation(`${token.ownerHash} keeps others out for longer than it had asked`);
+        throw new Violation(`${token.ownerHash} blocks the key for longer than it requested`);
       }
       if (token.call.closed !== undefined && isOrphan(token, this.#ledger, this.#now())) {
         throw new Violation(
@@ -116,10 +116,10 @@ export class Beliefs {
 
 function isOrphan(token: Token, ledger: Ledger, now: number): boolean {
   if (token.tombstoneLost) return false;
-  // Delivered later than tombstones last: blocks for one TTL, as DESIGN 8 says.
+  // Delivered after its tombstone expired: may block for one TTL.
   if (token.goneAt > -Infinity) return ledger.isBuried(token);
   if (token.releaseSends === 0) return true;
-  // Every release was lost on the way: the client may give up when the TTL has passed, no earlier.
+  // Every release was lost: the client may give up when the TTL has passed, not before.
   const { client, closed, startedAt } = token.call;
   const isSound = Math.max(client.lastPauseEnd, client.clock.disturbedUntil) < startedAt;
   const isTrying = token.releaseFailures === 0 && now < token.releaseSentAt + 0.9 * token.askedMs;

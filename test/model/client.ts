@@ -2,7 +2,7 @@ import type { Instant, Runtime } from "../../src/runtime.ts";
 import { Chance } from "./chance.ts";
 import { Clock } from "./clock.ts";
 import type { ClientPlan } from "./plan.ts";
-import type { Happening, Owner, TrueTime } from "./true-time.ts";
+import type { ScheduledEvent, Owner, TrueTime } from "./true-time.ts";
 
 /** One simulated isolate: its clocks, its timers, its platform's waitUntil. */
 export class Client implements Owner {
@@ -14,11 +14,11 @@ export class Client implements Owner {
   readonly #sleepers = new Set<Sleeper>();
   /** Promises given to waitUntil that have not settled. */
   pendingPledges = 0;
-  /** Requests whose answer has not been sent. */
+  /** Requests whose response has not been sent. */
   openRequests = 0;
   isDead = false;
   pausedUntil = -1;
-  /** When it last came back from a pause, or is to. */
+  /** When its last pause ended, or will end. */
   lastPauseEnd = -1;
 
   constructor(plan: ClientPlan, seed: number, time: TrueTime) {
@@ -52,11 +52,11 @@ export class Client implements Owner {
   readonly waitUntil = (pledge: Promise<unknown>): void => {
     this.pendingPledges += 1;
     const settled = (): void => void (this.pendingPledges -= 1);
-    // One that rejects shows as an unhandled rejection.
+    // A rejection shows up as an unhandled rejection.
     void pledge.finally(settled);
   };
 
-  /** Nothing of it runs for `ms`. In suspend its timers and monotonic clock stand still as well. */
+  /** Nothing of it runs for `ms`. When suspended, its timers and monotonic clock stop as well. */
   pause(ms: number, isSuspended: boolean): void {
     const now = this.#time.now;
     this.pausedUntil = Math.max(this.pausedUntil, now + ms);
@@ -84,7 +84,7 @@ export class Client implements Owner {
         signal?.removeEventListener("abort", wake);
         resolve();
       };
-      // As Node's timers do: whole milliseconds, and at least one.
+      // Like Node's timers: whole milliseconds, and at least one.
       const trueMs = Math.trunc(Math.min(Math.max(ms, 1), 2 ** 31 - 1)) / this.plan.rate;
       const sleeper = new Sleeper(this.#time, this, trueMs, wake);
       this.#sleepers.add(sleeper);
@@ -97,21 +97,21 @@ class Sleeper {
   readonly #time: TrueTime;
   readonly #owner: Owner;
   readonly #wake: () => void;
-  #happening: Happening;
+  #event: ScheduledEvent;
 
   constructor(time: TrueTime, owner: Owner, ms: number, wake: () => void) {
     this.#time = time;
     this.#owner = owner;
     this.#wake = wake;
-    this.#happening = time.after(ms, owner, wake);
+    this.#event = time.after(ms, owner, wake);
   }
 
   cancel(): void {
-    this.#time.cancel(this.#happening);
+    this.#time.cancel(this.#event);
   }
 
   postpone(ms: number): void {
     this.cancel();
-    this.#happening = this.#time.at(this.#happening.at + ms, this.#owner, this.#wake);
+    this.#event = this.#time.at(this.#event.at + ms, this.#owner, this.#wake);
   }
 }

@@ -1,9 +1,9 @@
 import { elapsed, type Instant } from "../../src/runtime.ts";
 
-/** When every simulated world begins. */
+/** When every simulated world starts. */
 const FIRST_WALL_MS = Date.UTC(2030, 0, 1);
 
-/** One hand of a clock: a line over true time, until it is tampered with. */
+/** One of the two clocks: linear in true time, until it is tampered with. */
 class Hand {
   #value: number;
   #since = 0;
@@ -30,9 +30,9 @@ export class Clock {
   readonly #wall: Hand;
   readonly #monotonic: Hand;
   readonly #rate: number;
-  /** True time until which no span measured by it is to be trusted. */
+  /** True time until which no duration it measures can be trusted. */
   disturbedUntil = -1;
-  /** When the clock that never jumps was made to jump ahead. */
+  /** When the monotonic clock was made to jump ahead. */
   hurriedAt = -1;
 
   constructor(rate: number, wallOffsetMs: number) {
@@ -42,7 +42,7 @@ export class Clock {
   }
 
   read(now: number): Instant {
-    // As Date.now() does.
+    // Like Date.now().
     return { wall: Math.floor(this.#wall.read(now)), monotonic: this.#monotonic.read(now) };
   }
 
@@ -57,22 +57,22 @@ export class Clock {
     if (hand === "monotonic" && ms > 0) this.hurriedAt = now;
   }
 
-  /** From now on it runs at `part` of its pace; monotonic time alone, or both. */
+  /** From now on it runs at `part` of its rate; the monotonic clock alone, or both. */
   slow(now: number, part: number, hands: "both" | "monotonic", untilMs: number): void {
     this.#monotonic.set(now, { rate: this.#rate * part });
     if (hands === "both") this.#wall.set(now, { rate: this.#rate * part });
     this.disturbedUntil = Math.max(this.disturbedUntil, untilMs);
   }
 
-  /** Runs at its own pace again, and stays behind. */
+  /** Runs at its own rate again, without catching up. */
   recover(now: number): void {
     this.#monotonic.set(now, { rate: this.#rate });
     this.#wall.set(now, { rate: this.#rate });
   }
 
   /**
-   * Whether it shows no less time than has passed since, within what the margin of 2 % is for. If
-   * not, its owner may believe too long.
+   * Whether it measures no less time than has passed since, within the margin of 2 %. If not, its
+   * owner may believe for too long that it holds a lock.
    */
   isHonestSince(trueSince: number, since: Instant, now: number): boolean {
     return elapsed(since, this.read(now)) >= (now - trueSince) * 0.9899 - 0.01;

@@ -7,7 +7,7 @@ import type {
 import { Violation, type Ledger, type Token } from "./ledger.ts";
 import type { Stored, StoreView } from "./store-view.ts";
 
-/** All lock keys as they were before a command, and the liveness it concerns. */
+/** All lock keys before a command, and the liveness it concerns. */
 export interface Before {
   readonly locks: ReadonlyMap<string, Stored | undefined>;
   readonly livenessMs: ReadonlyMap<string, number>;
@@ -22,7 +22,7 @@ export type Command =
   | { readonly operation: "forceDelete"; readonly key: string; readonly ownerHash: string | null }
   | { readonly operation: "read"; readonly key: string };
 
-/** What a command is about to find. */
+/** The state that a command is about to find. */
 export function lookBefore(view: StoreView, command: Command, keys: readonly string[]): Before {
   const livenessMs = new Map<string, number>();
   if (command.operation === "renew" || command.operation === "acquire") {
@@ -35,7 +35,7 @@ export function lookBefore(view: StoreView, command: Command, keys: readonly str
   return { locks, livenessMs, isFull: view.store.isFull };
 }
 
-/** No command changes a record that is not of its own claims. */
+/** No command changes a record other than those of its own claims. */
 export function othersUntouched(
   view: StoreView,
   { locks }: Before,

@@ -2,23 +2,23 @@ import type { Client } from "./client.ts";
 import { isClientFault, isStoreFault, type ClientFault, type StoreFault } from "./plan.ts";
 import type { Station, World } from "./world.ts";
 
-/** Later than that nothing begins any more. */
+/** No fault starts later than this. */
 const LAST_CUT_MS = 5_000;
 
-/** Puts what strikes at a time on the agenda. */
+/** Schedules the faults that happen at a given time. */
 export function scheduleFaults(world: World): void {
   for (const fault of world.plan.faults) {
     if (isStoreFault(fault)) {
-      world.time.at(fault.atMs, undefined, () => strikeStore(world, fault));
+      world.time.at(fault.atMs, undefined, () => hitStore(world, fault));
     } else if (isClientFault(fault)) {
       const station = world.stations.get(fault.client);
       if (station === undefined) continue;
-      world.time.at(fault.atMs, undefined, () => strikeClient(world, station, fault));
+      world.time.at(fault.atMs, undefined, () => hitClient(world, station, fault));
     }
   }
 }
 
-function strikeClient(world: World, { client, wire }: Station, fault: ClientFault): void {
+function hitClient(world: World, { client, wire }: Station, fault: ClientFault): void {
   const { time } = world;
   const { now } = time;
   const { kind, ms } = fault;
@@ -53,7 +53,7 @@ function strikeClient(world: World, { client, wire }: Station, fault: ClientFaul
       client.kill();
       return;
     case "hangUp":
-      // Only a promise given to waitUntil keeps a request alive whose client has left.
+      // Only a promise given to waitUntil keeps a request alive whose client has disconnected.
       world.hit(kind);
       if (client.pendingPledges === 0) client.kill();
       return;
@@ -68,7 +68,7 @@ function strikeClient(world: World, { client, wire }: Station, fault: ClientFaul
   }
 }
 
-/** Once its answer is sent, the platform waits so long for waitUntil, and no longer. */
+/** Once its response is sent, the platform waits `ms` for waitUntil, and no longer. */
 function cutOff(world: World, client: Client, ms: number): void {
   if (client.isDead) return;
   if (client.openRequests > 0 || client.pendingPledges === 0) {
@@ -84,7 +84,7 @@ function cutOff(world: World, client: Client, ms: number): void {
   });
 }
 
-function strikeStore(world: World, { kind, ms, which }: StoreFault): void {
+function hitStore(world: World, { kind, ms, which }: StoreFault): void {
   const { store, time, plan } = world;
   world.note(() => `the store: ${kind} ${ms}`);
   switch (kind) {
@@ -123,7 +123,7 @@ function loseAll(world: World): void {
   ledger.counterLost = true;
 }
 
-/** Locks first: nearly all names are tombstones. */
+/** Prefers locks: nearly all names are tombstones. */
 function evict(world: World, which: number): void {
   const { store, ledger } = world;
   const names = store.names();

@@ -14,7 +14,7 @@ import {
   type StoreFault,
 } from "./plan.ts";
 
-/** Faults strike while something goes on: schedules are busiest at first. */
+/** Faults happen while there is activity: schedules are busiest at the start. */
 const BUSY_MS = 2_200;
 
 /** The schedule of a seed. */
@@ -102,11 +102,11 @@ function faultOf(chance: Chance, clients: number): readonly FaultPlan[] {
   const client = chance.between(0, clients - 1);
   const odd = chance.next();
   if (odd < 0.42) return messageFaultsOf(chance, client);
-  if (odd < 0.5) return forgottenTwin(chance, client);
+  if (odd < 0.5) return duplicateAfterLoss(chance, client);
   return [odd < 0.84 ? clientFaultOf(chance, client) : storeFaultOf(chance)];
 }
 
-/** Now and then several messages in a row share a fate. */
+/** Sometimes several messages in a row have the same fault. */
 function messageFaultsOf(chance: Chance, client: number): readonly MessageFault[] {
   const kind = chance.pick<MessageFault["kind"]>([
     "loseRequest",
@@ -130,8 +130,8 @@ function messageFaultsOf(chance: Chance, client: number): readonly MessageFault[
   });
 }
 
-/** The store forgets a lock, and a second copy of the request for it arrives. */
-function forgottenTwin(chance: Chance, client: number): readonly FaultPlan[] {
+/** The store loses a lock, and a second copy of its acquire arrives. */
+function duplicateAfterLoss(chance: Chance, client: number): readonly FaultPlan[] {
   const nth = chance.between(0, 1);
   const which = chance.pick([0, 1, 5, 6]);
   const kind = chance.pick<StoreFault["kind"]>(["flush", "evict"]);

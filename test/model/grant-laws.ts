@@ -4,7 +4,7 @@ import { fail, othersUntouched, tokensOf, type Before } from "./evidence.ts";
 import type { Ledger, Token } from "./ledger.ts";
 import type { Stored, StoreView } from "./store-view.ts";
 
-/** What an acquire may do to the store, and what it must say (R1, R4, R6, R7). */
+/** What an acquire may do to the store, and what it must return (R1, R4, R6, R7). */
 export class GrantLaws {
   readonly #view: StoreView;
   readonly #ledger: Ledger;
@@ -33,18 +33,19 @@ export class GrantLaws {
     const isGranted = outcome?.status === "granted";
     othersUntouched(this.#view, before, claims, isGranted ? claims.map(({ key }) => key) : []);
     if (!isGranted) {
-      // Our own may be there still only when a full store refused to write over it.
+      // Our own may still be there only when a full store refused to overwrite it.
       for (const [index, { key, lockData }] of claims.entries()) {
         const isThere = this.#view.at(key)?.record?.ownerHash === lockData.ownerHash;
         if (isThere && (outcome !== undefined || own[index] !== true)) {
           fail(`an acquire that was not granted left ${lockData.ownerHash}`);
         }
       }
-      // A full store has no room for a tombstone either: a copy may come when there is.
+      // A full store has no room for a tombstone either: a copy may arrive once there is.
       if (outcome === undefined) for (const token of tokens) token.tombstoneLost = true;
       if (outcome?.status === "lost") {
         for (const token of tokens) this.#ledger.bury(token, before.isFull);
-        if (!own.every(Boolean) || livenessLeft > 0) fail("an acquire said LOST of no lost lock");
+        if (!own.every(Boolean) || livenessLeft > 0)
+          fail("an acquire returned LOST without a lost lock");
       }
       if (outcome?.status === "held") this.#refused(tokens, outcome, before);
       return;
@@ -53,7 +54,7 @@ export class GrantLaws {
     if (fence === undefined) return fail("a grant without a fence");
     for (const token of tokens) {
       if (this.#ledger.isBuried(token)) {
-        fail(`R4: an acquire of ${token.ownerHash} delivered after its end was granted`);
+        fail(`R4: an acquire of ${token.ownerHash} was granted after its end`);
       }
     }
     for (const [index, { key, lockData }] of claims.entries()) {
@@ -77,7 +78,7 @@ export class GrantLaws {
     }
     const storedFence = before.locks.get(first?.key ?? "")?.record?.fence;
     if (own.every(Boolean)) {
-      if (livenessLeft <= 0) fail("R2: an acquire brought a lost lock back");
+      if (livenessLeft <= 0) fail("R2: an acquire resurrected a lost lock");
       if (fence !== storedFence) fail("an acquire sent again changed the fence");
       return;
     }
@@ -96,8 +97,8 @@ export class GrantLaws {
     if (found === undefined) return fail(`${refusal.key} was refused although it is free`);
     const holder = this.#ledger.token(found.record?.ownerHash ?? "");
     const isOwnCall = tokens.some((token) => token.call === holder?.call);
-    // A copy of what was refused or granted before may meet the token that has won since; and one whose
-    // tombstone is lost may come back, and meet the one that took its place.
+    // A copy of an acquire that was refused or granted before may find the token that won since; and one
+    // whose tombstone is lost may be granted again, and be found by the one that replaced it.
     const isLate = tokens.some(({ goneAt, grants }) => goneAt > -Infinity || grants.size > 0);
     const isItself = holder !== undefined && tokens.includes(holder);
     const mayReturn = [holder, ...tokens].some((token) => token?.tombstoneLost);
@@ -113,7 +114,7 @@ export class GrantLaws {
     suspects: AcquireRequest["suspects"],
   ): void {
     const { record } = found;
-    if (record === null) return fail(`R7: ${key} was granted over what is no record`);
+    if (record === null) return fail(`R7: ${key} was granted over what is not a record`);
     const isNamed = suspects.some((suspect) => suspect.ownerHash === record.ownerHash);
     if (!isNamed || this.#view.isAlive(record.processHash)) {
       return fail(`${key} was granted while ${record.ownerHash} has it`);
@@ -123,14 +124,14 @@ export class GrantLaws {
     if (old !== undefined) this.#ledger.bury(old, before.isFull);
   }
 
-  /** R6. A counter that began anew may only be lower when clocks differ by more than the time between. */
+  /** R6. A restarted counter may only be lower if clocks differ by more than the time in between. */
   #drawn(client: Client, fence: number): void {
     const ledger = this.#ledger;
     if (ledger.counterLost) {
       const seeding = { at: this.#now(), wallError: client.clock.wallError(this.#now()) };
       const behind = ledger.seeding.wallError - seeding.wallError;
       if (behind >= seeding.at - ledger.seeding.at - 1) ledger.beginEra();
-      // Unless it goes on from a fence that its client has seen.
+      // Unless it continues from a fence that its client has seen.
       if (fence === client.now().wall * 1_000 + 1) ledger.seeding = seeding;
       ledger.counterLost = false;
     }

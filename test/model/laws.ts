@@ -12,8 +12,8 @@ import type { Ledger } from "./ledger.ts";
 import type { StoreView } from "./store-view.ts";
 
 /**
- * What each command may do to the store, and what it must say (R1 to R7). Every command that is
- * applied is held against this.
+ * What each command may do to the store, and what it must return (R1 to R7). Every applied command
+ * is checked against this.
  */
 export class Laws {
   readonly #view: StoreView;
@@ -70,7 +70,8 @@ export class Laws {
         continue;
       }
       if (outcomes === undefined) fail("R5: a renewal that arrived was refused");
-      if (outcomes?.[index] !== "renewed") fail(`a renewal said LOST of ${lockData.ownerHash}`);
+      if (outcomes?.[index] !== "renewed")
+        fail(`a renewal returned LOST for ${lockData.ownerHash}`);
       const lockMs = after?.remainingMs ?? 0;
       if (lockMs < found.remainingMs || aliveMs < livenessLeft) fail("R1: a renewal shortened");
       if (lockMs < ttlMs || aliveMs < livenessMs) fail("R5: a renewal did not lengthen");
@@ -109,7 +110,7 @@ export class Laws {
       if (isRemembered) fail(`R4: a release of its own lock was ${outcome.status}`);
     }
     for (const token of tokens) {
-      // Its tombstone had ended: what this one says is not what became of it.
+      // Its tombstone had expired: this outcome may not be the original one.
       if (token.goneAt > -Infinity && !this.#ledger.isBuried(token)) token.tombstoneLost = true;
       this.#ledger.bury(token, before.isFull);
     }

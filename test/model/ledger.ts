@@ -2,90 +2,90 @@ import type { Instant } from "../../src/runtime.ts";
 import type { Client } from "./client.ts";
 import { GRACE_MS } from "./plan.ts";
 
-/** A promise that was broken. */
+/** A violated guarantee. */
 export class Violation extends Error {
   override readonly name = "Violation";
 }
 
-/** One call of a client, and what is true of it. Named by the trace in its records. */
+/** One call of a client, and the facts about it. Identified by the trace in its records. */
 export interface Call {
   readonly trace: string;
   readonly client: Client;
   readonly keys: readonly string[];
   readonly startedAt: number;
   readonly tokens: Set<Token>;
-  /** An answer reached the client that another holds the lock, and that was so. */
+  /** The client was correctly told that another holds the lock. */
   refused: boolean;
-  /** Sends that ended for the client in anything but an answer. */
-  troubles: number;
-  /** From here on nothing of it may be stored: it was released, or has failed and cleaned up. */
+  /** Sends that ended for the client without a conclusive answer. */
+  inconclusiveSends: number;
+  /** From now on nothing of it may be stored: it was released, or has failed and cleaned up. */
   closed: "released" | "failed" | undefined;
   maxHold: number;
 }
 
-/** Success told to a client, and when the request that brought it had left. */
+/** A success that reached the client, and when its request was sent. */
 export interface Proof {
   readonly trueSince: number;
   readonly since: Instant;
 }
 
 export interface Grant {
-  /** Its place among all grants of the store. */
+  /** Its position among all grants of the store. */
   readonly order: number;
   /** Fences of different eras cannot be compared. */
   readonly era: number;
 }
 
-/** Everything that is true of one owner hash. */
+/** All facts about one owner hash. */
 export interface Token {
   readonly ownerHash: string;
   readonly key: string;
   readonly call: Call;
-  /** Its grants by their fence; more than one only where the store forgot it in between. */
+  /** Its grants by fence; more than one only if the store lost it in between. */
   readonly grants: Map<number, Grant>;
   readonly proofs: Proof[];
-  /** When it was granted last. */
+  /** When it was last granted. */
   grantedAt: number;
   /** When its last tombstone was left. */
   goneAt: number;
-  /** A tombstone of it may be missing: the store lost it, or had no room. */
+  /** Its tombstone may be missing: the store lost it, or had no room. */
   tombstoneLost: boolean;
-  /** When the store lost it, or an administrator took it; until its client has looked again. */
+  /** When the store lost it, or an administrator released it; until its client has checked again. */
   lostAt: number | undefined;
-  /** It was lost so at some time. */
+  /** It was lost in this way at some time. */
   wasLost: boolean;
   /** Its own release found it under its fence. */
   released: boolean;
-  /** An answer saying so has reached its client in time. */
-  releaseTold: boolean;
+  /** Its client has been told so in time. */
+  releaseConfirmed: boolean;
   releaseSends: number;
   releasesApplied: number;
   releaseFailures: number;
-  /** When its first release left. */
+  /** When its first release was sent. */
   releaseSentAt: number;
-  /** Answers to releases that count. */
+  /** Conclusive answers to its releases. */
   releaseAnswers: number;
-  /** Its client was told for certain that it was not its own any more. */
-  notOwnedTold: boolean;
-  /** The longest TTL asked for. */
+  /** Its client was definitely told that it no longer owned the lock. */
+  notOwnedReported: boolean;
+  /** The longest TTL requested. */
   askedMs: number;
-  /** Sends of acquire that had no definite end when the client gave up on them. */
+  /** Sends of acquire whose outcome was unknown when the client gave up on them. */
   openSends: number;
-  /** It keeps others out until then at the latest. */
+  /** When it stops blocking the key, at the latest. */
   blocksUntil: number;
 }
 
-/** What is known of every call and owner hash of a schedule. */
+/** What is known about every call and owner hash of a schedule. */
 export class Ledger {
   readonly calls = new Map<string, Call>();
   readonly tokens = new Map<string, Token>();
   readonly #now: () => number;
   #grants = 0;
   highestFence = 0;
-  /** The counter of the store is gone: the next grant begins it anew. */
+  /** The store's counter is gone: the next grant restarts it. */
   counterLost = true;
   #era = 0;
-  /** How the counter began: when, and how wrong the clock was that it began from. */
+  /** How the counter was seeded: when, and the error of the clock that seeded it. */
   seeding = { at: -Infinity, wallError: 0 };
 
   constructor(now: () => number) {
@@ -100,7 +100,7 @@ export class Ledger {
       startedAt: this.#now(),
       tokens: new Set(),
       refused: false,
-      troubles: 0,
+      inconclusiveSends: 0,
       closed: undefined,
       maxHold,
     };
@@ -117,7 +117,7 @@ export class Ledger {
     const known = this.tokens.get(ownerHash);
     if (known !== undefined) return known;
     const call = this.calls.get(trace ?? "");
-    if (call === undefined) throw new Violation(`nobody asked for ${ownerHash}`);
+    if (call === undefined) throw new Violation(`no call requested ${ownerHash}`);
     const token: Token = {
       ownerHash,
       key,
@@ -130,13 +130,13 @@ export class Ledger {
       lostAt: undefined,
       wasLost: false,
       released: false,
-      releaseTold: false,
+      releaseConfirmed: false,
       releaseSends: 0,
       releasesApplied: 0,
       releaseFailures: 0,
       releaseSentAt: Infinity,
       releaseAnswers: 0,
-      notOwnedTold: false,
+      notOwnedReported: false,
       askedMs: 0,
       openSends: 0,
       blocksUntil: -Infinity,
@@ -154,23 +154,23 @@ export class Ledger {
     }
   }
 
-  /** The counter began anew by a clock so wrong that fences no longer rise. */
+  /** The counter was restarted by a clock so wrong that fences no longer increase. */
   beginEra(): void {
     this.#era += 1;
     this.highestFence = 0;
   }
 
-  /** Whether a tombstone must be keeping it from acquiring. */
+  /** Whether a tombstone must prevent it from acquiring. */
   isBuried(token: Token): boolean {
     return !token.tombstoneLost && this.#now() < token.goneAt + GRACE_MS;
   }
 
-  /** Whether the store must know that it was granted. */
+  /** Whether the store must remember that it was granted. */
   isRemembered(token: Token): boolean {
     return !token.tombstoneLost && this.#now() < token.grantedAt + GRACE_MS;
   }
 
-  /** The store no longer keeps others out for it, by no fault of its client. */
+  /** The store no longer keeps others out for it, through no fault of its client. */
   lost(token: Token): void {
     token.lostAt = this.#now();
     token.wasLost = true;

@@ -6,7 +6,7 @@ import type * as simulation from "./simulation.ts";
 
 const SRC = path.join(import.meta.dirname, "../../src");
 
-/** The simulator with a copy of src of its own that has a bug. Throws where its text is not found once. */
+/** The simulator with its own copy of src that has a bug. Throws unless the text occurs exactly once. */
 export async function loadWith({ name, file, find, replace }: Mutant): Promise<typeof simulation> {
   const target = path.join(SRC, file);
   const bundled = await bundle({
@@ -25,7 +25,9 @@ export async function loadWith({ name, file, find, replace }: Mutant): Promise<t
             const text = await readFile(loaded, "utf8");
             const found = text.split(find);
             if (found.length !== 2) {
-              throw new Error(`"${name}": its text is ${found.length - 1} times in src/${file}`);
+              throw new Error(
+                `"${name}": its text occurs ${found.length - 1} times in src/${file}`,
+              );
             }
             return { contents: found.join(replace), loader: "ts" };
           });
@@ -34,7 +36,7 @@ export async function loadWith({ name, file, find, replace }: Mutant): Promise<t
     ],
   });
   const [output] = bundled.outputFiles;
-  if (output === undefined) throw new Error("esbuild made nothing");
+  if (output === undefined) throw new Error("esbuild produced no output");
   const code = Buffer.from(output.contents).toString("base64");
   return (await import(`data:text/javascript;base64,${code}`)) as typeof simulation;
 }

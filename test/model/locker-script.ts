@@ -7,7 +7,7 @@ import { LOCKER, type JobAction } from "./plan.ts";
 import { Outcomes } from "./outcomes.ts";
 import type { Station, World } from "./world.ts";
 
-/** Does what the plan says with a Locker, and checks everything it is told. */
+/** Executes a plan's actions with a Locker, and checks every result. */
 export class LockerScript {
   readonly #world: World;
   readonly #station: Station;
@@ -58,7 +58,7 @@ export class LockerScript {
         async (heartbeater, ownerHash) => {
           acquired();
           const token = this.#world.ledger.token(ownerHash);
-          if (token === undefined) throw new Violation(`${ownerHash} was never asked for`);
+          if (token === undefined) throw new Violation(`${ownerHash} was never requested`);
           job.token = token;
           await this.#beat(action, token, heartbeater).catch((error: unknown) => {
             job.isStopped = true;
@@ -72,18 +72,18 @@ export class LockerScript {
       return true;
     } catch (error) {
       if (job.token === undefined || error instanceof Violation) throw error;
-      // A heartbeat that is refused for good ends the job.
+      // A permanently refused heartbeat ends the job.
       if (job.isStopped && isLockError(error, "LOCK_DATABASE")) return true;
       if (!isLockError(error, "LOCK_LOST")) throw new Violation(`job threw ${String(error)}`);
-      const { releaseTold, released } = job.token;
-      if (releaseTold && released && !job.isStopped) {
+      const { releaseConfirmed, released } = job.token;
+      if (releaseConfirmed && released && !job.isStopped) {
         throw new Violation(`R12: ${call.trace} lost, although its release was confirmed`);
       }
       return true;
     }
   }
 
-  /** A heartbeat that comes back says that the lock is held. */
+  /** A heartbeat that resolves confirms that the lock is held. */
   async #beat({ steps, stepMs }: JobAction, token: Token, heartbeater: Heartbeater): Promise<void> {
     for (const step of steps) {
       await this.#station.client.runtime.sleep(stepMs);
@@ -94,18 +94,18 @@ export class LockerScript {
         view.keepsOut(token.key, token.ownerHash, fence),
       );
       if (!isKept && !beliefs.isExcused({ call: token.call, tokens: [token] })) {
-        throw new Violation(`${token.ownerHash} had a heartbeat although it is lost`);
+        throw new Violation(`a heartbeat of ${token.ownerHash} resolved although it is lost`);
       }
     }
   }
 
-  #checkResult(call: Call, { wasLost, released, releaseTold }: Token): void {
+  #checkResult(call: Call, { wasLost, released, releaseConfirmed }: Token): void {
     const { lastPauseEnd, clock } = call.client;
     const isDisturbed = lastPauseEnd >= call.startedAt || clock.disturbedUntil >= call.startedAt;
-    if (!released && releaseTold && !isDisturbed && !wasLost) {
+    if (!released && releaseConfirmed && !isDisturbed && !wasLost) {
       throw new Violation(`${call.trace} returned the result of lost work`);
     }
-    if (released && releaseTold) call.closed = "released";
+    if (released && releaseConfirmed) call.closed = "released";
   }
 
   async #acquire(action: JobAction, call: Call, acquired: () => void): Promise<boolean> {
@@ -115,7 +115,7 @@ export class LockerScript {
     if (outcome.status === LockStatus.SOMEONE_ELSE_HOLDS_LOCK) return false;
     acquired();
     const token = ledger.token(outcome.lockData.ownerHash);
-    if (token === undefined) throw new Violation("a lock that was never asked for");
+    if (token === undefined) throw new Violation("got a lock that was never requested");
     for (const step of action.steps) {
       await client.runtime.sleep(action.stepMs);
       if (step !== "extend") continue;
@@ -129,8 +129,8 @@ export class LockerScript {
     try {
       const { status } = await this.#locker.release(action.key, outcome.lockData);
       if (status === LockStatus.SUCCESS) this.#outcomes.released(call, [token]);
-      else if (token.released && token.releaseTold && !token.tombstoneLost) {
-        throw new Violation(`${call.trace} said ${status}, but its release was confirmed`);
+      else if (token.released && token.releaseConfirmed && !token.tombstoneLost) {
+        throw new Violation(`${call.trace} returned ${status}, but its release was confirmed`);
       }
     } catch (error) {
       if (error instanceof Violation) throw error;

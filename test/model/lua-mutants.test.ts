@@ -1,23 +1,24 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { startRedis, type RedisServer } from "../../dev/redis/redis.ts";
+import { startRedis } from "../../dev/redis/redis.ts";
+import type { RedisServer } from "../../dev/redis/server.ts";
 import { env, onlyBorrowedRedis } from "../dev/own-redis.ts";
 import { openBench, type Bench } from "./lua/bench.ts";
 import { mutationOf, sending, type LuaMutant } from "./lua/mutant.ts";
 import { LUA_MUTANTS } from "./lua/mutants.ts";
 import { runOnRedis } from "./redis-simulation.ts";
 
-/** A bug that so many schedules do not show is not found. */
+/** A bug counts as not found if this many schedules do not reveal it. */
 const MOST_SCHEDULES = 500;
 
-/** Filling up a Redis would disturb the other files: these mutants get one of their own. */
+/** Filling up a Redis would disturb the other files: these mutants get their own. */
 const needsFullRedis = ({ guarantee }: LuaMutant): boolean => guarantee.startsWith("R5 ");
 
 const url = inject("redisUrl");
 
-/** How Lua fails on a replacement that is itself wrong, which would pass for any bug. */
+/** How Lua fails on a replacement that is itself broken, which would pass for any bug. */
 const OWN_MISTAKE = /attempt to|nonexistent global|Lua redis lib/;
 
-/** Fails unless the bug breaks the guarantee, which the sound script keeps. */
+/** Fails unless the bug violates the guarantee, which the sound script keeps. */
 async function expectFound(bench: Bench, mutant: LuaMutant): Promise<void> {
   const mutation = await mutationOf(mutant);
   await bench.compile(mutation.broken);
@@ -71,7 +72,7 @@ describe("the schedules on Redis see, in Lua", () => {
 });
 
 describe("the Lua mutants", () => {
-  it("have names of their own", () => {
+  it("have unique names", () => {
     const names = LUA_MUTANTS.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
   });
@@ -80,7 +81,7 @@ describe("the Lua mutants", () => {
     expect(LUA_MUTANTS.filter(({ name }) => name.startsWith(`R${rule}: `))).not.toEqual([]);
   });
 
-  it("are refused where their text does not occur as often as declared", async () => {
+  it("are rejected unless their text occurs as often as declared", async () => {
     const mutant = {
       name: "M",
       script: "renew",

@@ -3,13 +3,13 @@ import { loadWith } from "./load.ts";
 import { MUTANTS } from "./mutants.ts";
 import { runSchedules } from "./simulation.ts";
 
-/** A bug that so many schedules do not show is not found. */
+/** A bug counts as not found if this many schedules do not reveal it. */
 const MOST_SCHEDULES = 2_000;
 
 describe("the checker sees", () => {
   it.for(MUTANTS)("$name", { timeout: 60_000 }, async (mutant) => {
     const broken = await loadWith(mutant);
-    // Where it was found when this was written; should src have changed since, the search goes on.
+    // Starts where it was found when this was written, and searches on in case src has changed since.
     const { violations } = await broken.runSchedules({
       seed: mutant.seed,
       count: MOST_SCHEDULES,

@@ -1,15 +1,15 @@
-/** One deliberate bug: a text in src that must be there exactly once, and what takes its place. */
+/** One deliberate bug: a text that must occur exactly once in src, and its replacement. */
 export interface Mutant {
   readonly name: string;
-  /** Under src/. What Redis does in Lua is changed here in the rules, which do the same; in the Lua, in lua/. */
+  /** Under src/. What Redis does in Lua is changed here in the equivalent TypeScript rules; in Lua itself, in lua/. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;
-  /** A schedule that finds it: where the search begins. */
+  /** A schedule that finds it: where the search starts. */
   readonly seed: number;
 }
 
-/** Each of the rules R1 to R12 removed, and eight bugs that lock libraries are known for. */
+/** Each of the rules R1 to R12 removed, and eight well-known bugs of lock libraries. */
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "R1: a late renewal shortens the lock",
@@ -19,7 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 2,
   },
   {
-    name: "R2: a renewal brings a lost lock back",
+    name: "R2: a renewal resurrects a lost lock",
     file: "database/rules/renew.ts",
     find: `if (!isOwn || store.get(process) === undefined) return "lost";`,
     replace: `if (find(store, key) && !isOwn) return "lost";
@@ -53,21 +53,21 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 34,
   },
   {
-    name: "R6: fences begin at one after data loss",
+    name: "R6: fences restart at one after data loss",
     file: "database/rules/acquire.ts",
     find: "store.get(FENCE) ?? firstFence(now, highestFence)",
     replace: "store.get(FENCE) ?? 0 * firstFence(now, highestFence)",
     seed: 5,
   },
   {
-    name: "R7: what is no record counts as free",
+    name: "R7: what is not a record counts as free",
     file: "database/rules/store.ts",
     find: `if (text === undefined || text === "") return undefined;`,
     replace: `if (text === undefined || text === "" || !decodeLockData(text)) return undefined;`,
     seed: 3,
   },
   {
-    name: "R8: a command without an answer is waited for as long as it takes",
+    name: "R8: a command without an answer is waited for indefinitely",
     file: "database/database.ts",
     find: "await bounded(this.runtime, answer, this.requestTimeout)",
     replace: "await bounded(this.runtime, answer, Infinity)",
@@ -81,7 +81,7 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 17,
   },
   {
-    name: "R10: waitUntil is called when the lock is there",
+    name: "R10: waitUntil is called after the acquire is sent",
     file: "lease/acquire.ts",
     find: "const pledge = this.#session.pledge();",
     replace: `let pledge: ReturnType<Session["pledge"]>;
@@ -96,7 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 6,
   },
   {
-    name: "R12: an aborted signal decides, not the release",
+    name: "R12: an aborted signal decides instead of the release",
     file: "lock.ts",
     find: "    await lock.release();\n  } catch (cause) {",
     replace:
@@ -111,7 +111,7 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 3,
   },
   {
-    name: "a release does not look at the owner",
+    name: "a release does not check the owner",
     file: "database/rules/release.ts",
     find: "if (found?.lockData?.ownerHash !== lockData.ownerHash) {",
     replace: "if (!found?.lockData) {",
@@ -142,14 +142,14 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 16,
   },
   {
-    name: "a compensation is sent once, and forgotten",
+    name: "a compensation is sent only once",
     file: "lease/attempt.ts",
     find: "send: () => database.release(request),",
     replace: `send: () => database.release(request).catch(() => ({ status: "missing", lockData: null })),`,
     seed: 239,
   },
   {
-    name: "a clock that ran on decides, not the release",
+    name: "an expired clock decides instead of the release",
     file: "lock.ts",
     find: "if (!isOwnRelease(verdict)) throw",
     replace: "if (!isOwnRelease(verdict) && this.#lease.checkLoss() !== undefined) throw",

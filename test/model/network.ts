@@ -18,14 +18,14 @@ import type { Command } from "./evidence.ts";
 
 /** A client's wait for one answer. */
 export interface Wait {
-  /** It has its answer, or has given up. */
+  /** It got its answer, or has given up. */
   isOver: boolean;
 }
 
 /** Carries one command to the store and its answer back. Rejects with what a client would throw. */
 export type Carry = <T>(command: Command, apply: () => Promise<T>, wait: Wait) => Promise<T>;
 
-/** What the library uses of a database. */
+/** The part of a database that the library uses. */
 export type Backend = Pick<
   Database,
   | "requestTimeout"
@@ -39,7 +39,7 @@ export type Backend = Pick<
   | "readProcessData"
 >;
 
-/** The database as one client has it: every command travels, and is waited for no longer than allowed. */
+/** The database as seen by one client: every command crosses the network, and its wait is bounded. */
 export class NetworkDatabase extends Database {
   readonly #database: Backend;
   readonly #carry: Carry;
@@ -115,11 +115,11 @@ export class NetworkDatabase extends Database {
   }
 }
 
-/** As RedisDatabase makes it of what a client throws. */
+/** Converts what a client throws like RedisDatabase does. */
 function failureOf(operation: string, thrown: unknown): LockError {
   return isLockError(thrown) ? thrown : toDatabaseError(operation, thrown);
 }
 
 function unused(): Promise<never> {
-  return Promise.reject(new Error("the library has no use for this primitive here"));
+  return Promise.reject(new Error("the library does not use this primitive here"));
 }

@@ -7,7 +7,7 @@ import type { World } from "./world.ts";
 /** Timers fire a little late, and an answer takes a moment to be handled. */
 const SLACK_MS = 5;
 
-/** Whether what a client is told is true, and in time. */
+/** Checks that what a client is told is correct and in time. */
 export class Outcomes {
   readonly #world: World;
 
@@ -15,12 +15,12 @@ export class Outcomes {
     this.#world = world;
   }
 
-  /** Null, or a refusal as an error: another must have been known to hold it. */
+  /** Null, or a refusal as an error: another must have held it. */
   refused(call: Call): void {
-    if (!call.refused) fail(call, "was told that another holds the lock, by nobody");
+    if (!call.refused) fail(call, "reports that another holds the lock, but was never told so");
   }
 
-  /** What `acquire` and its like reject with. */
+  /** What `acquire` and the like reject with. */
   notAcquired(call: Call, error: unknown, signal: AbortSignal | undefined): void {
     if (isLockError(error, "LOCK_CONFIGURATION") && error.message.includes("deadline")) return;
     if (!isLockError(error, "LOCK_ACQUISITION")) return threw(call, error);
@@ -30,12 +30,12 @@ export class Outcomes {
       case "timeout":
         return this.refused(call);
       case "aborted":
-        if (!signal?.aborted) fail(call, "says that it was aborted");
+        if (!signal?.aborted) fail(call, "reports that it was aborted");
         return;
       case "error":
         if (error.message.includes("its deadline leaves no time")) return;
-        if (!isTroubled(call) && !isDisturbed(call)) {
-          fail(call, `says that it had no answer: ${error.message}`);
+        if (!hadInconclusiveSend(call) && !isDisturbed(call)) {
+          fail(call, `reports that it had no answer: ${error.message}`);
         }
     }
   }
@@ -43,12 +43,13 @@ export class Outcomes {
   /** `release()` has resolved. */
   released(call: Call, tokens: readonly Token[]): void {
     const { hurriedAt } = call.client.clock;
-    // It took the TTL for passed, by a clock that is broken beyond what Runtime promises.
-    if (hurriedAt >= call.startedAt && tokens.some(({ releaseTold }) => !releaseTold)) return;
+    // It assumed the TTL had passed, by a clock that violates Runtime's contract.
+    if (hurriedAt >= call.startedAt && tokens.some(({ releaseConfirmed }) => !releaseConfirmed))
+      return;
     call.closed = "released";
     for (const { key, ownerHash, tombstoneLost } of tokens) {
       const stored = this.#world.view.at(key)?.record?.ownerHash === ownerHash;
-      if (stored && !tombstoneLost) fail(call, `said released, but ${ownerHash} is stored`);
+      if (stored && !tombstoneLost) fail(call, `reports a release, but ${ownerHash} is stored`);
     }
   }
 
@@ -63,29 +64,29 @@ export class Outcomes {
     if (!isLockError(error, "LOCK_NOT_OWNED")) return threw(call, error);
     call.closed = "released";
     const wasReleased = tokens.every(({ released, tombstoneLost }) => released && !tombstoneLost);
-    if (wasReleased && tokens.some(({ releaseTold }) => releaseTold)) {
-      fail(call, "said not owned, but its release was confirmed");
+    if (wasReleased && tokens.some(({ releaseConfirmed }) => releaseConfirmed)) {
+      fail(call, "reports not owned, but its release was confirmed");
     }
   }
 
-  /** R12: what the work is worth. `wasKept`: the store kept others out when it ended. */
+  /** R12: whether the result can be relied on. `wasKept`: the store kept others out when the work ended. */
   concluded(belief: Belief, error: unknown, wasKept: boolean): void {
     const { call, tokens } = belief;
     const isReleased = tokens.every(({ released }) => released);
     if (error === undefined) {
-      if (tokens.some(({ notOwnedTold }) => notOwnedTold)) {
-        fail(call, "R12: returned, although its release said not owned");
+      if (tokens.some(({ notOwnedReported }) => notOwnedReported)) {
+        fail(call, "R12: returned, although its release reported not owned");
       }
       const isDoubtful = tokens.some(({ wasLost }) => wasLost) || isDisturbed(call);
       if (!isReleased && !wasKept && !isDoubtful) fail(call, "returned the result of lost work");
       return;
     }
     if (!isLockError(error, "LOCK_LOST")) return threw(call, error);
-    const isTold = tokens.every(({ releaseTold }) => releaseTold);
-    if (isReleased && isTold) fail(call, "R12: lost, although its release was confirmed");
+    const isConfirmed = tokens.every(({ releaseConfirmed }) => releaseConfirmed);
+    if (isReleased && isConfirmed) fail(call, "R12: lost, although its release was confirmed");
   }
 
-  /** `isHeld()`, asked at `since`. */
+  /** `isHeld()`, called at `since`. */
   held(belief: Belief, isHeld: boolean, since: number): void {
     const { call, tokens } = belief;
     const isClear = tokens.every(({ lostAt }) => lostAt === undefined);
@@ -95,7 +96,7 @@ export class Outcomes {
     }
   }
 
-  /** `extend(ttl)`, asked at `since`, has resolved. */
+  /** `extend(ttl)`, called at `since`, has resolved. */
   extended({ call, tokens }: Belief, ttl: number, since: number): void {
     if (isDisturbed(call)) return;
     const { view } = this.#world;
@@ -132,15 +133,15 @@ export class Outcomes {
     return this.#world.time.now;
   }
 
-  /** Answered true: some renewal that left since must have found it. */
+  /** It returned true: some renewal sent since must have found the lock. */
   #wasKeptSince({ tokens }: Belief, since: number): boolean {
     return tokens.every(({ proofs }) => proofs.some(({ trueSince }) => trueSince >= since));
   }
 }
 
-/** Some send of it had no answer, or none in time. */
-function isTroubled({ troubles, tokens }: Call): boolean {
-  return troubles > 0 || [...tokens].some(({ openSends }) => openSends > 0);
+/** Some send of it was not answered, or not in time. */
+function hadInconclusiveSend({ inconclusiveSends, tokens }: Call): boolean {
+  return inconclusiveSends > 0 || [...tokens].some(({ openSends }) => openSends > 0);
 }
 
 function isDisturbed(call: Call): boolean {

@@ -1,9 +1,9 @@
-/** One schedule: who does what when, and what goes wrong. Plain data, so that it can be shortened. */
+/** One schedule: who does what when, and the faults. Plain data, so that it can be shrunk. */
 export interface Plan {
   readonly seed: number;
   readonly keys: readonly string[];
   readonly requestTimeout: number;
-  /** Longest usual time of a message, one way. */
+  /** Longest usual one-way latency of a message. */
   readonly latencyMs: number;
   readonly clients: readonly ClientPlan[];
   readonly faults: readonly FaultPlan[];
@@ -12,9 +12,9 @@ export interface Plan {
 export interface ClientPlan {
   readonly id: number;
   readonly role: "service" | "locker";
-  /** How fast its clocks run; timers keep the same pace. */
+  /** How fast its clocks and timers run. */
   readonly rate: number;
-  /** How far its wall clock is off at first. */
+  /** Initial offset of its wall clock. */
   readonly wallOffsetMs: number;
   /** Its requests share one bound service, and so one lease. */
   readonly shared: boolean;
@@ -23,7 +23,7 @@ export interface ClientPlan {
 
 export type Action = LockAction | JobAction | LookAction;
 
-/** Takes a lock with a LockService and works under it. */
+/** Acquires a lock with a LockService and works under it. */
 export interface LockAction {
   readonly do: "withLock" | "acquire" | "tryAcquire";
   readonly id: number;
@@ -43,7 +43,7 @@ export interface LockAction {
 
 export type Step = "write" | "isHeld" | "extend" | "stopAutoRenew" | "work";
 
-/** Takes a lock with a Locker and works under it. */
+/** Acquires a lock with a Locker and works under it. */
 export interface JobAction {
   readonly do: "acquireAndRun" | "lockerAcquire";
   readonly id: number;
@@ -53,7 +53,7 @@ export interface JobAction {
   readonly steps: readonly ("beat" | "extend" | "work")[];
 }
 
-/** Looks at a key, or takes it from its holder, as an administrator may. */
+/** Checks a key, or force-releases it, as an administrator may. */
 export interface LookAction {
   readonly do: "isLocked" | "forceRelease";
   readonly id: number;
@@ -75,7 +75,7 @@ export interface MessageFault {
   readonly silent: boolean;
 }
 
-/** What happens to one client at a time. */
+/** What happens to one client at a given time. */
 export interface ClientFault {
   readonly kind:
     | "pause"
@@ -96,12 +96,12 @@ export interface ClientFault {
   readonly ms: number;
 }
 
-/** What happens to the store at a time. */
+/** What happens to the store at a given time. */
 export interface StoreFault {
   readonly kind: "restart" | "flush" | "evict" | "full" | "garbage";
   readonly atMs: number;
   readonly ms: number;
-  /** Which of the names there, when one is concerned. */
+  /** Selects the affected name, where one is. */
   readonly which: number;
 }
 
@@ -139,7 +139,7 @@ export const FAULT_KINDS = [
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
-/** How long a tombstone lives in every schedule. */
+/** How long a tombstone lasts in every schedule. */
 export const GRACE_MS = 10_000;
 export const MAX_TTL_MS = 3_000;
 

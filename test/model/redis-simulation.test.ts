@@ -3,7 +3,7 @@ import { runOnRedis } from "./redis-simulation.ts";
 
 const SCHEDULES = 150;
 
-it(`${SCHEDULES} schedules on real Redis break no promise, and it does what the memory database does`, async () => {
+it(`${SCHEDULES} schedules on real Redis violate no guarantee, and it behaves like the memory database`, async () => {
   const url = inject("redisUrl");
   const seed = 1 + Math.floor(Math.random() * 1_000_000_000);
   const { violations, commands } = await runOnRedis({

@@ -5,7 +5,7 @@ import type { Through } from "./lua/mutant.ts";
 import type { Plan } from "./plan.ts";
 import { RedisTwin } from "./redis-twin.ts";
 import { play, type Outcome } from "./schedule.ts";
-import type { BrokenPromise } from "./simulation.ts";
+import type { FoundViolation } from "./simulation.ts";
 
 export interface RedisRunOptions {
   readonly url: string;
@@ -18,15 +18,15 @@ export interface RedisRunOptions {
 
 export interface RedisSummary {
   readonly schedules: number;
-  /** Commands that ran in Redis and in the memory database, to the same effect. */
+  /** Commands that ran in Redis and in the memory database, with the same effect. */
   readonly commands: number;
-  readonly violations: readonly BrokenPromise[];
+  readonly violations: readonly FoundViolation[];
 }
 
-/** Plays the schedules of `count` seeds with every command in real Redis as well. */
+/** Runs the schedules of `count` seeds with every command also in real Redis. */
 export async function runOnRedis(options: RedisRunOptions): Promise<RedisSummary> {
   const { url, seed, count, maxViolations = Infinity, through } = options;
-  const violations: BrokenPromise[] = [];
+  const violations: FoundViolation[] = [];
   let schedules = 0;
   let commands = 0;
   for (let next = seed; next < seed + count && violations.length < maxViolations; next += 1) {
@@ -40,7 +40,7 @@ export async function runOnRedis(options: RedisRunOptions): Promise<RedisSummary
   return { schedules, commands, violations };
 }
 
-/** Plays one schedule in real Redis, under keys of its own, of which none is left. */
+/** Runs one schedule in real Redis, under its own keys, which it removes afterwards. */
 export async function playOnRedis(
   plan: Plan,
   url: string,
@@ -56,7 +56,7 @@ export async function playOnRedis(
     return made;
   };
   try {
-    // A full Redis would be full for everybody.
+    // A full Redis would be full for all other tests, too.
     const faults = plan.faults.filter(({ kind }) => kind !== "full");
     const outcome = await play({ ...plan, faults }, { isLogged, twin });
     const compared = twins.reduce((sum, { commands }) => sum + commands, 0);

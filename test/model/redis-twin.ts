@@ -8,21 +8,21 @@ import type { Through } from "./lua/mutant.ts";
 import type { Backend } from "./network.ts";
 import { GRACE_MS } from "./plan.ts";
 
-/** What is used of a connection. */
+/** The part of a connection that is used. */
 export type RedisConnection = Pick<
   ReturnType<typeof createClient<{}, {}, {}, 3, {}>>,
   "multi" | "del"
 >;
 
-/** What a store has: text, and ms left or null. */
+/** The contents of a store: text, and remaining ms or null. */
 type Contents = ReadonlyMap<string, readonly [text: string, remainingMs: number | null]>;
 
 const MOST_TRIES = 100;
 
 /**
  * Real Redis in simulated time. Each command runs in the memory database and, from the same contents
- * with the same time left, in Redis, inside one transaction and one of Redis's milliseconds.
- * Both must then have said and stored the same.
+ * with the same remaining times, in Redis, within one transaction and one of Redis's milliseconds.
+ * Both must then have returned and stored the same.
  */
 export class RedisTwin {
   readonly #redis: RedisConnection;
@@ -46,7 +46,7 @@ export class RedisTwin {
     this.#through = through;
   }
 
-  /** A client's database: answers what Redis says. */
+  /** A client's database: answers with Redis's replies. */
   backend(memory: MemoryDatabase, runtime: Runtime): Backend {
     const { requestTimeout } = memory;
     const client = this.#through({ eval: (script, keys, args) => this.#run(script, keys, args) });
@@ -75,7 +75,7 @@ export class RedisTwin {
     if (names.length > 0) await this.#redis.del(names);
   }
 
-  /** The simulation holds its time meanwhile, so that no other command comes in between. */
+  /** The simulation stops its time meanwhile, so that no other command comes in between. */
   async #both<T>(inMemory: () => Promise<T>, inRedis: () => Promise<T>): Promise<T> {
     this.#before = this.#contents();
     const expected = await settled(inMemory());
@@ -110,7 +110,7 @@ export class RedisTwin {
     return reply;
   }
 
-  /** Puts the contents there, runs the script and looks; may be repeated, as it begins anew. */
+  /** Writes the contents, runs the script and reads the result; repeatable, because it starts over. */
   async #exchange(
     concerned: readonly string[],
     script: string,
@@ -142,7 +142,7 @@ export class RedisTwin {
   }
 }
 
-/** Only within one of Redis's milliseconds has nothing less time left than it should. */
+/** Only within one of Redis's milliseconds do all remaining times stay exact. */
 function isWithinOneMs(replies: readonly unknown[]): boolean {
   const [began, ended] = [replies.at(0), replies.at(-1)].map((time) =>
     Array.isArray(time)

@@ -1,8 +1,7 @@
 /**
- * Plays one schedule again: `node test/model/replay.ts --seed N`. If it breaks a promise, what is
- * left of it when everything is left out that can be, step by step. With `--mutant R4`, with that bug
- * in src; with `--redis redis://…`, in that Redis as well (and whole), and there with `--lua "R4: a
- * release leaves"`, with that bug in a script.
+ * Replays one schedule: `node test/model/replay.ts --seed N`. If it violates a guarantee, it is shrunk
+ * first, unless `--whole`. With `--mutant R4`, with that bug in src; with `--redis redis://…`, also in
+ * that Redis (and unshrunk), and there with `--lua "R4: a release leaves"`, with that bug in a script.
  */
 import { parseArgs } from "node:util";
 import { planOf } from "./generate.ts";
@@ -34,7 +33,7 @@ const { plan, outcome } = await replayed();
 console.log(`Clients:\n${plan.clients.map((client) => JSON.stringify(client)).join("\n")}`);
 console.log(`\nFaults:\n${plan.faults.map((fault) => JSON.stringify(fault)).join("\n")}`);
 console.log(`\nSteps:\n${outcome.log.join("\n")}`);
-console.log(`\n${outcome.violation ?? "no promise was broken"}`);
+console.log(`\n${outcome.violation ?? "no guarantee was violated"}`);
 process.exitCode = outcome.violation === undefined ? 0 : 1;
 
 async function replayed(): ReturnType<typeof sound.replay> {

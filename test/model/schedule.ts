@@ -5,19 +5,19 @@ import { scheduleFaults } from "./faults.ts";
 import { ServiceScript } from "./service-script.ts";
 import { World, type PlayOptions, type Station } from "./world.ts";
 
-/** What came of one schedule. */
+/** The outcome of one schedule. */
 export interface Outcome {
-  /** The first broken promise. */
+  /** The first violation. */
   readonly violation: string | undefined;
   readonly hits: ReadonlyMap<FaultKind, number>;
   readonly grants: number;
   readonly takeovers: number;
-  /** Steps between which everything was looked at. */
+  /** Steps between which everything was checked. */
   readonly steps: number;
   readonly log: readonly string[];
 }
 
-/** Plays one schedule to its end. The same plan always goes the same way. */
+/** Runs one schedule to its end. Deterministic: the same plan always has the same outcome. */
 export async function play(plan: Plan, options: PlayOptions = {}): Promise<Outcome> {
   const world = new World(plan, options);
   const rejected = (reason: unknown): void =>
@@ -62,13 +62,13 @@ function scheduleActions(world: World, station: Station): void {
   }
 }
 
-/** All is done, or dead: nothing may be left. */
+/** Everything is done, or dead: nothing may be left. */
 function lookAtEnd(world: World, noEnd: string | undefined): void {
   try {
     if (noEnd !== undefined) throw new Violation(noEnd);
     for (const { client } of world.stations.values()) {
       if (client.isDead) continue;
-      const left = `c${client.id} has ${client.openRequests} calls, ${client.pendingPledges} pledges and ${client.sleeps} sleeps left`;
+      const left = `c${client.id} has ${client.openRequests} calls, ${client.pendingPledges} waitUntil promises and ${client.sleeps} sleeps left`;
       if (client.openRequests + client.pendingPledges + client.sleeps > 0)
         throw new Violation(left);
     }
@@ -76,7 +76,8 @@ function lookAtEnd(world: World, noEnd: string | undefined): void {
     for (const name of world.store.names()) {
       if (name === "fence") continue;
       const leftMs = world.store.remainingMs(name) ?? Infinity;
-      if (!name.startsWith("gone:") || leftMs > GRACE_MS) throw new Violation(`${name} is left`);
+      if (!name.startsWith("gone:") || leftMs > GRACE_MS)
+        throw new Violation(`${name} is left behind`);
     }
   } catch (thrown) {
     world.broken(thrown);

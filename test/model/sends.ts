@@ -1,22 +1,31 @@
 import type { Instant } from "../../src/runtime.ts";
 import type { Client } from "./client.ts";
 import { tokensOf, type Command } from "./evidence.ts";
-import { Violation, type Token } from "./ledger.ts";
+import { Violation, type Ledger, type Token } from "./ledger.ts";
 import type { Wait } from "./network.ts";
-import type { World } from "./world.ts";
+import type { StoreView } from "./store-view.ts";
+import type { TrueTime } from "./true-time.ts";
 
-/** One command under way, as the client learns of it. */
-export interface Send {
-  /** An answer is about to reach the client; it was given at `appliedAt`. */
-  readonly told: (outcome: unknown, appliedAt: number) => void;
-  /** A definite refusal is about to reach it. */
-  readonly refused: () => void;
-  /** It learns nothing that counts. */
-  readonly troubled: () => void;
+/** What noting a send needs of the world. */
+export interface SendWorld {
+  readonly time: TrueTime;
+  readonly view: StoreView;
+  readonly ledger: Ledger;
+  readonly broken: (thrown: unknown) => void;
 }
 
-/** A command leaves: notes in the ledger what its client is going to know. */
-export function noteSend(world: World, client: Client, command: Command, wait: Wait): Send {
+/** One command in flight, from the client's point of view. */
+export interface Send {
+  /** An answer is about to reach the client; the command was applied at `appliedAt`. */
+  readonly answered: (outcome: unknown, appliedAt: number) => void;
+  /** A definite refusal is about to reach it. */
+  readonly refused: () => void;
+  /** The client gets no conclusive answer. */
+  readonly inconclusive: () => void;
+}
+
+/** A command is sent: records in the ledger what its client will learn. */
+export function noteSend(world: SendWorld, client: Client, command: Command, wait: Wait): Send {
   const { time } = world;
   const tokens = concerned(world, command);
   checkPledge(world, client, command, tokens);
@@ -40,27 +49,27 @@ export function noteSend(world: World, client: Client, command: Command, wait: W
     for (const token of tokens) {
       const isKnown = isDefinite && !wait.isOver;
       if (operation === "acquire" && isKnown) token.openSends -= 1;
-      if (!isKnown) token.call.troubles += 1;
+      if (!isKnown) token.call.inconclusiveSends += 1;
       if (operation === "release" && isKnown) token.releaseAnswers += 1;
     }
   };
   return {
-    told: (outcome, appliedAt) => {
+    answered: (outcome, appliedAt) => {
       close(true);
       for (const [index, token] of tokens.entries()) {
         const status = statusOf(Array.isArray(outcome) ? outcome[index] : outcome);
         const proof = { trueSince, since };
         if (operation === "acquire") {
-          toldOfAcquire(token, status, proof);
+          acquireAnswered(token, status, proof);
           const tookMs = time.now - trueSince;
-          // Perhaps too little of the TTL is left by now.
-          if (tookMs >= command.request.livenessMs * 0.8) token.call.troubles += 1;
+          // Too little of the TTL may be left by now.
+          if (tookMs >= command.request.livenessMs * 0.8) token.call.inconclusiveSends += 1;
         } else if (operation === "renew") {
-          toldOfRenewal(token, status, proof, wait.isOver ? -Infinity : appliedAt);
+          renewalAnswered(token, status, proof, wait.isOver ? -Infinity : appliedAt);
         } else if (operation === "release") {
-          if (status === "released" && !wait.isOver) token.releaseTold = true;
+          if (status === "released" && !wait.isOver) token.releaseConfirmed = true;
           const isNot = status === "missing" || status === "held";
-          if (isNot && token.releaseAnswers === token.releaseSends) token.notOwnedTold = true;
+          if (isNot && token.releaseAnswers === token.releaseSends) token.notOwnedReported = true;
           if (status === undefined) token.releaseFailures += 1;
         }
       }
@@ -68,36 +77,36 @@ export function noteSend(world: World, client: Client, command: Command, wait: W
     refused: () => {
       close(true);
       for (const token of tokens) {
-        token.call.troubles += 1;
+        token.call.inconclusiveSends += 1;
         if (operation === "release") token.releaseFailures += 1;
       }
     },
-    troubled: () => close(false),
+    inconclusive: () => close(false),
   };
 }
 
-function toldOfAcquire(
+function acquireAnswered(
   token: Token,
   status: string | undefined,
   proof: { readonly trueSince: number; readonly since: Instant },
 ): void {
   if (status === "granted") token.proofs.push(proof);
   else if (status === "held") token.call.refused = true;
-  else token.call.troubles += 1;
+  else token.call.inconclusiveSends += 1;
 }
 
-function toldOfRenewal(
+function renewalAnswered(
   token: Token,
   status: string | undefined,
   proof: { readonly trueSince: number; readonly since: Instant },
   appliedAt: number,
 ): void {
   if (status === "renewed") token.proofs.push(proof);
-  // It has looked: what it goes on believing from here on is its own fault.
+  // It has checked: if it still believes it holds the lock from here on, it is at fault.
   if (token.lostAt !== undefined && appliedAt > token.lostAt) token.lostAt = undefined;
 }
 
-function concerned({ ledger }: World, command: Command): readonly Token[] {
+function concerned({ ledger }: SendWorld, command: Command): readonly Token[] {
   switch (command.operation) {
     case "renew":
       return tokensOf(ledger, command.request);
@@ -111,16 +120,16 @@ function concerned({ ledger }: World, command: Command): readonly Token[] {
   }
 }
 
-/** R10: nothing leaves for a lock unless the platform has been asked to wait for its end. */
+/** R10: nothing is sent for a lock unless waitUntil has been called for it. */
 function checkPledge(
-  { view, time, broken }: World,
+  { view, time, broken }: SendWorld,
   client: Client,
   command: Command,
   tokens: readonly Token[],
 ): void {
   if (client.pendingPledges > 0 || client.isDead) return;
   const isAsking = command.operation === "renew" && command.request.every((r) => r.ttlMs === 0);
-  // Who has lost its lock owes nothing for what a late copy of its acquire has stored since.
+  // A client that lost its lock is not responsible for what a late copy of its acquire has stored since.
   const isYoung = tokens.some(
     ({ key, ownerHash, wasLost, call }) =>
       !wasLost &&
@@ -129,7 +138,7 @@ function checkPledge(
       client.clock.disturbedUntil < call.startedAt,
   );
   if (isYoung && !isAsking) {
-    broken(new Violation(`R10: ${command.operation} left before waitUntil was called`));
+    broken(new Violation(`R10: ${command.operation} was sent before waitUntil was called`));
   }
 }
 

@@ -7,12 +7,12 @@ import { Outcomes } from "./outcomes.ts";
 import { MAX_TTL_MS, type LockAction, type LookAction } from "./plan.ts";
 import type { Station, World } from "./world.ts";
 
-/** Pauses between two sends of the same command, at most. */
+/** Longest pause between two sends of the same command. */
 const RESEND_PAUSE_MS = 100;
 
 class WorkFailed extends Error {}
 
-/** Does what the plan says with a LockService, and checks everything it is told. */
+/** Executes a plan's actions with a LockService, and checks every result. */
 export class ServiceScript {
   readonly #world: World;
   readonly #station: Station;
@@ -34,7 +34,7 @@ export class ServiceScript {
       if (what === "isLocked") await this.#service.isLocked(key);
       else await this.#service.forceRelease(key);
     } catch {
-      // No answer: nothing was told.
+      // No answer: nothing to check.
     }
   }
 
@@ -122,7 +122,7 @@ export class ServiceScript {
       return;
     }
     this.#outcomes.concluded(belief, error, wasKept);
-    if (error === undefined && belief.tokens.every(({ releaseTold }) => releaseTold)) {
+    if (error === undefined && belief.tokens.every(({ releaseConfirmed }) => releaseConfirmed)) {
       this.#outcomes.released(call, belief.tokens);
     }
   }
@@ -185,7 +185,7 @@ export class ServiceScript {
     this.#outcomes.ended(call, "release", since, budgetMs);
   }
 
-  /** Once what it may have left is cleaned up, nothing of it may be there. */
+  /** Once it has cleaned up, nothing of it may be stored. */
   #failed(call: Call): void {
     const { client } = this.#station;
     const { time } = this.#world;

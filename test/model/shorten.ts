@@ -1,17 +1,17 @@
 import type { Action, ClientPlan, Plan } from "./plan.ts";
 
-/** What breaks a promise in a plan, or undefined. */
+/** Runs a plan; returns its violation, or undefined. */
 export type Trial = (plan: Plan) => Promise<string | undefined>;
 
 /**
- * A part of a plan that breaks the same promise, as short as leaving out one thing after the other
- * gets it: faults, clients, actions, steps. What is left keeps its ids, and so its chances.
+ * Shrinks a plan to a part with the same violation by leaving out one element after the other: faults,
+ * clients, actions, steps. What remains keeps its ids, and so its random numbers.
  */
 export async function shorten(plan: Plan, violation: string, trial: Trial): Promise<Plan> {
-  const wanted = sortOf(violation);
+  const wanted = kindOf(violation);
   const isSame = async (candidate: Plan): Promise<boolean> => {
     const found = await trial(candidate);
-    return found !== undefined && sortOf(found) === wanted;
+    return found !== undefined && kindOf(found) === wanted;
   };
   let shortest = plan;
   for (;;) {
@@ -23,7 +23,7 @@ export async function shorten(plan: Plan, violation: string, trial: Trial): Prom
   }
 }
 
-/** Leaves out the `index`th thing of its sort; undefined when there are no more. */
+/** Leaves out the `index`th element of its kind; undefined when there are no more. */
 type LeaveOut = (plan: Plan, index: number) => Plan | undefined;
 
 async function shortenBy(
@@ -82,8 +82,8 @@ function withoutStep(plan: Plan, index: number): Plan | undefined {
   return isFound ? { ...plan, clients } : undefined;
 }
 
-/** The words of a violation without what differs from schedule to schedule. */
-function sortOf(violation: string): string {
+/** The text of a violation without what differs from schedule to schedule. */
+function kindOf(violation: string): string {
   const [first = ""] = violation.split("\n");
   return first.replaceAll(/leasehold\S*|\bc\d\b|\b[ab]@|[0-9.]+/g, "");
 }

@@ -7,39 +7,39 @@ export interface RunOptions {
   /** The seed of the first schedule; the others follow. */
   readonly seed: number;
   readonly count: number;
-  /** Called now and then with what came out so far. */
+  /** Called now and then with the results so far. */
   readonly onProgress?: (summary: Summary) => void;
-  /** Ends the run after so many violations. @default Infinity */
+  /** Ends the run after this many violations. @default Infinity */
   readonly maxViolations?: number;
   /** Ends the run soon. */
   readonly signal?: AbortSignal;
 }
 
-export interface BrokenPromise {
+export interface FoundViolation {
   readonly seed: number;
   readonly violation: string;
 }
 
-/** What came out of many schedules. */
+/** The results of many schedules. */
 export interface Summary {
   readonly schedules: number;
   readonly steps: number;
   /** Locks granted by the store. */
   readonly grants: number;
-  /** Those that were taken from a dead holder. */
+  /** Those that were taken over from a dead holder. */
   readonly takeovers: number;
   readonly faults: Readonly<Record<FaultKind, number>>;
-  readonly violations: readonly BrokenPromise[];
+  readonly violations: readonly FoundViolation[];
   readonly seconds: number;
 }
 
 const PROGRESS_EVERY = 500;
 
-/** Plays the schedules of `count` seeds, one after the other. */
+/** Runs the schedules of `count` seeds, one after the other. */
 export async function runSchedules(options: RunOptions): Promise<Summary> {
   const { seed, count, onProgress, maxViolations = Infinity, signal } = options;
   const started = performance.now();
-  const violations: BrokenPromise[] = [];
+  const violations: FoundViolation[] = [];
   const faults = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])) as Record<
     FaultKind,
     number
@@ -67,7 +67,7 @@ export async function runSchedules(options: RunOptions): Promise<Summary> {
   return summary();
 }
 
-/** Plays the schedule of one seed, or as little of it as breaks the same promise, and notes each step. */
+/** Runs the schedule of one seed, shrunk if it has a violation, and logs each step. */
 export async function replay(
   seed: number,
   { isShortened = true }: { readonly isShortened?: boolean } = {},
@@ -80,8 +80,11 @@ export async function replay(
   return { plan, outcome: await play(plan, { isLogged: true }) };
 }
 
-/** What to tell of broken promises: each with the shortest schedule found and how to see it again. */
-export async function tell(violations: readonly BrokenPromise[], most = 3): Promise<string> {
+/** Describes violations, each with the shortest schedule found and how to replay it. */
+export async function describeViolations(
+  violations: readonly FoundViolation[],
+  most = 3,
+): Promise<string> {
   const texts = violations.slice(0, most).map(async ({ seed, violation }) => {
     const { plan, outcome } = await replay(seed);
     const parts = [...plan.clients, ...plan.faults].map((part) => JSON.stringify(part));
@@ -89,7 +92,7 @@ export async function tell(violations: readonly BrokenPromise[], most = 3): Prom
       `seed ${seed}: ${violation}`,
       ...parts,
       ...outcome.log,
-      `again: node test/model/replay.ts --seed ${seed}`,
+      `replay: node test/model/replay.ts --seed ${seed}`,
     ].join("\n");
   });
   return (await Promise.all(texts)).join("\n\n");

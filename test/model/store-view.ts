@@ -1,15 +1,15 @@
 import { canOutliveHolder, type LockData } from "../../src/database/lock-record.ts";
 import type { MemoryStore } from "../../src/testing/index.ts";
 
-/** What is at a lock key. */
+/** What is stored at a lock key. */
 export interface Stored {
   readonly text: string;
-  /** Null for what is no lock record. */
+  /** Null if it is not a lock record. */
   readonly record: LockData | null;
   readonly remainingMs: number;
 }
 
-/** Reads the store by its wire format, past the code under test. */
+/** Reads the store by its wire format, independently of the code under test. */
 export class StoreView {
   readonly store: MemoryStore;
   readonly #parsed = new Map<string, LockData | null>();
@@ -34,7 +34,7 @@ export class StoreView {
     return this.store.remainingMs(`proc:${processHash}`) ?? 0;
   }
 
-  /** Whether this very holding keeps everyone else out. */
+  /** Whether this very acquisition keeps everyone else out. */
   keepsOut(key: string, ownerHash: string, fence: number | undefined): boolean {
     const stored = this.at(key);
     const record = stored?.record;

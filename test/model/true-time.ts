@@ -1,11 +1,11 @@
-/** Whose turn something is: it does not happen while its owner is paused, nor once it is dead. */
+/** Owner of an event: the event does not happen while its owner is paused, nor once it is dead. */
 export interface Owner {
   readonly isDead: boolean;
   readonly pausedUntil: number;
 }
 
-/** Something that will happen. */
-export interface Happening {
+/** A scheduled event. */
+export interface ScheduledEvent {
   at: number;
   readonly order: number;
   readonly owner: Owner | undefined;
@@ -13,53 +13,53 @@ export interface Happening {
   isCancelled: boolean;
 }
 
-/** A schedule that does not end by itself is ended here. */
-const MOST_HAPPENINGS = 20_000;
+/** Limits that end a schedule that does not end by itself. */
+const MAX_EVENTS = 20_000;
 const LAST_MS = 300_000;
 
-/** Parts of a millisecond, of which sums are exact. */
+/** Fraction of a millisecond, so that sums are exact. */
 const GRAIN = 64;
 
 /**
- * The one true time of a simulated world, in ms, and all that will happen in it. Between two
- * happenings every promise continuation that can run has run.
+ * The true time of a simulated world, in ms, and its scheduled events. Between two events every
+ * promise continuation that can run has run.
  */
 export class TrueTime {
   now = 0;
   happened = 0;
   #orders = 0;
   #work: Promise<unknown> | undefined;
-  /** The soonest last. */
-  readonly #agenda: Happening[] = [];
+  /** Sorted, the earliest last. */
+  readonly #agenda: ScheduledEvent[] = [];
 
-  at(at: number, owner: Owner | undefined, run: () => void): Happening {
-    const happening = {
+  at(at: number, owner: Owner | undefined, run: () => void): ScheduledEvent {
+    const event = {
       at: Math.ceil(at * GRAIN) / GRAIN,
       order: (this.#orders += 1),
       owner,
       run,
       isCancelled: false,
     };
-    this.#enter(happening);
-    return happening;
+    this.#enter(event);
+    return event;
   }
 
-  after(ms: number, owner: Owner | undefined, run: () => void): Happening {
+  after(ms: number, owner: Owner | undefined, run: () => void): ScheduledEvent {
     return this.at(this.now + Math.max(ms, 0), owner, run);
   }
 
-  cancel(happening: Happening): void {
-    happening.isCancelled = true;
+  cancel(event: ScheduledEvent): void {
+    event.isCancelled = true;
   }
 
-  /** Nothing else happens, and no time passes, until this is done. */
+  /** Nothing else happens, and no time passes, until `work` is done. */
   standStill(work: Promise<unknown>): void {
     this.#work = work.catch(() => {});
   }
 
   /**
-   * Lets everything happen, with a look before and after each. Resolves when nothing is left, with
-   * what is wrong if there is no end.
+   * Runs all events, with a check before and after each. Resolves when none is left, or with what is
+   * wrong if there is no end.
    */
   async pass(look: () => void): Promise<string | undefined> {
     await drained();
@@ -72,8 +72,8 @@ export class TrueTime {
         this.#enter(next);
         continue;
       }
-      if (next.at > LAST_MS) return `something is still to come after ${next.at} ms`;
-      if ((this.happened += 1) > MOST_HAPPENINGS) return `no end after ${this.now} ms`;
+      if (next.at > LAST_MS) return `there are still events after ${next.at} ms`;
+      if ((this.happened += 1) > MAX_EVENTS) return `no end after ${this.now} ms`;
       this.now = Math.max(next.at, this.now);
       look();
       next.run();
@@ -92,24 +92,24 @@ export class TrueTime {
     }
   }
 
-  #enter(happening: Happening): void {
+  #enter(event: ScheduledEvent): void {
     let low = 0;
     let high = this.#agenda.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
       const other = this.#agenda[middle];
-      if (other !== undefined && isBefore(happening, other)) low = middle + 1;
+      if (other !== undefined && isBefore(event, other)) low = middle + 1;
       else high = middle;
     }
-    this.#agenda.splice(low, 0, happening);
+    this.#agenda.splice(low, 0, event);
   }
 }
 
-function isBefore(one: Happening, other: Happening): boolean {
+function isBefore(one: ScheduledEvent, other: ScheduledEvent): boolean {
   return one.at === other.at ? one.order < other.order : one.at < other.at;
 }
 
-/** Node runs the promise queue dry before it comes to its immediates: about a microsecond. */
+/** Node drains the promise queue before it runs immediates: about a microsecond. */
 function drained(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

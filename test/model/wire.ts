@@ -7,7 +7,7 @@ import type { Wait } from "./network.ts";
 import type { Send } from "./sends.ts";
 import type { TrueTime } from "./true-time.ts";
 
-/** What a wire needs of the world it is in. */
+/** What a wire needs from its world. */
 export interface WireWorld {
   readonly plan: Plan;
   readonly time: TrueTime;
@@ -16,7 +16,7 @@ export interface WireWorld {
   readonly hit: (kind: FaultKind) => void;
   readonly note: (text: () => string) => void;
   readonly sent: (client: Client, command: Command, wait: Wait) => Send;
-  /** Applies a command, and holds it against the laws. Settles in the same moment. */
+  /** Applies a command, and checks it against the laws. Settles at the same simulated time. */
   readonly apply: <T>(client: Client, command: Command, apply: () => Promise<T>) => Promise<T>;
 }
 
@@ -34,7 +34,7 @@ const REFUSALS = [
   "ERR max requests limit exceeded. Limit: 10000, Usage: 10000.",
 ] as const;
 
-/** The way between one client and the store, with all that can happen to a message on it. */
+/** The network between one client and the store, with everything that can happen to a message. */
 export class Wire {
   readonly #world: WireWorld;
   readonly #client: Client;
@@ -42,7 +42,7 @@ export class Wire {
   readonly #faults: readonly MessageFault[];
   #sends = 0;
   #lastArrived = 0;
-  /** Until then nothing comes through, or only requests. */
+  /** Until then nothing gets through, or only requests. */
   cutUntil = -1;
   deafUntil = -1;
 
@@ -72,18 +72,18 @@ export class Wire {
     const leg = (): number => 0.5 + chance.next() * plan.latencyMs;
     const send = this.#world.sent(this.#client, command, wait);
     note(
-      () => `${this.#name(operation, nth)} leaves${faults.map(({ kind }) => ` (${kind})`).join()}`,
+      () => `${this.#name(operation, nth)} is sent${faults.map(({ kind }) => ` (${kind})`).join()}`,
     );
     return new Promise<T>((resolve, reject) => {
       const fail = (text: string, isSilent: boolean, isRefusal = false): void => {
         if (isSilent) {
-          send.troubled();
+          send.inconclusive();
           return;
         }
         time.after(leg(), this.#client, () => {
           note(() => `${this.#name(operation, nth)} fails: ${text}`);
           if (isRefusal) send.refused();
-          else send.troubled();
+          else send.inconclusive();
           reject(new Error(text));
         });
       };
@@ -96,12 +96,12 @@ export class Wire {
         time.after(leg() + ms, this.#client, () => {
           if (this.deafUntil > time.now || this.cutUntil > time.now) {
             this.#world.hit(this.cutUntil > time.now ? "outage" : "repliesLost");
-            send.troubled();
+            send.inconclusive();
             if (chance.happens(0.5)) reject(new Error(chance.pick(UNKNOWN)));
             return;
           }
           note(() => `${this.#name(operation, nth)} is answered: ${show(outcome)}`);
-          send.told(outcome, appliedAt);
+          send.answered(outcome, appliedAt);
           settle();
         });
       };
@@ -150,7 +150,7 @@ export class Wire {
       const reordered = faults.find(({ kind }) => kind === "reorder")?.ms ?? 0;
       const firstLeg = leg() + reordered + (find("veryLate")?.ms ?? 0);
       const twin = find("duplicate");
-      // Of two copies it is a matter of chance whose answer comes back.
+      // Which of two copies is answered is random.
       const isFirst = twin === undefined || chance.happens(0.7);
       time.after(firstLeg, undefined, () => arrive(isFirst));
       if (twin !== undefined) time.after(firstLeg + twin.ms, undefined, () => arrive(!isFirst));

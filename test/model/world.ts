@@ -7,27 +7,27 @@ import { Ledger, Violation, type Token } from "./ledger.ts";
 import { NetworkDatabase, type Wait } from "./network.ts";
 import { GRACE_MS, type FaultKind, type Plan } from "./plan.ts";
 import type { RedisTwin } from "./redis-twin.ts";
-import { noteSend, type Send } from "./sends.ts";
+import { noteSend, type Send, type SendWorld } from "./sends.ts";
 import { StoreView } from "./store-view.ts";
 import { TrueTime } from "./true-time.ts";
 import { Wire, type WireWorld } from "./wire.ts";
 
 export interface PlayOptions {
-  /** Notes every step. @default false */
+  /** Logs every step. @default false */
   readonly isLogged?: boolean;
-  /** Makes the store's twin in real Redis. */
+  /** Creates the store's twin in real Redis. */
   readonly twin?: (store: MemoryStore) => RedisTwin;
 }
 
-/** A client and its way to the store. */
+/** A client and its connection to the store. */
 export interface Station {
   readonly client: Client;
   readonly wire: Wire;
   readonly database: NetworkDatabase;
 }
 
-/** One store, its clients, and everything that is true of them. */
-export class World implements WireWorld {
+/** One store, its clients, and the ground truth about them. */
+export class World implements WireWorld, SendWorld {
   readonly plan: Plan;
   readonly time = new TrueTime();
   readonly store: MemoryStore;
@@ -72,7 +72,7 @@ export class World implements WireWorld {
     this.log?.push(`${this.time.now.toFixed(1).padStart(8)}  ${text()}`);
   };
 
-  /** The first broken promise ends the schedule. */
+  /** Records the first violation. */
   readonly broken = (thrown: unknown): void => {
     if (this.violation !== undefined) return;
     const message = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
@@ -88,7 +88,7 @@ export class World implements WireWorld {
     }
   }
 
-  /** Looks at everything that must hold at every moment. */
+  /** Checks everything that must hold at every moment. */
   readonly look = (): void => {
     this.check(() => {
       this.beliefs.look();
@@ -129,7 +129,7 @@ export class World implements WireWorld {
     this.check(() => this.laws.judge(client, command, before, outcome));
   }
 
-  /** What the store had is gone; its holders learn of it when they look. */
+  /** The store loses data; its holders notice when they check. */
   lose(names: readonly string[]): void {
     for (const name of names) {
       this.store.delete(name);
@@ -139,7 +139,7 @@ export class World implements WireWorld {
     }
   }
 
-  /** Before anything is lost: whoever has a record there may believe in it for a while. */
+  /** Before anything is lost: holders of those records may believe for a while that they still hold them. */
   excuse(isConcerned: (token: Token) => boolean): void {
     for (const token of this.ledger.tokens.values()) {
       if (isConcerned(token)) this.ledger.lost(token);

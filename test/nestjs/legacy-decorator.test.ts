@@ -54,7 +54,7 @@ class OrdersService {
   static async everywhere(): Promise<void> {}
 }
 
-/** Compiled only: what must not compile says so. */
+/** Only compiled: the marked methods must not compile. */
 abstract class Wrong {
   // @ts-expect-error a skipped call returns undefined, and the method must say so
   @WithLock({ key: "a", onLockFailed: "skip" })
@@ -112,13 +112,13 @@ describe("@WithLock on a Nest service", () => {
     await expect(orders.pay("17")).rejects.toMatchObject({ option: "service" });
   });
 
-  it.each(["below", "above"] as const)("keeps what decorators %s it have noted", (name) => {
+  it.each(["below", "above"] as const)("keeps the metadata of decorators %s it", (name) => {
     const method: unknown = Reflect.get(OrdersService.prototype, name);
     expect(method).toHaveProperty("name", name);
     expect(Reflect.getMetadata("role", method as object)).toBe("admin");
   });
 
-  it("tells those who misuse it", () => {
+  it("rejects misuse with an explanation", () => {
     expect(() => Reflect.apply(WithLock({ key: "a" }), undefined, [Wrong, "a", {}])).toThrow(
       "decorates methods",
     );

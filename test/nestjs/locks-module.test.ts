@@ -13,7 +13,7 @@ import { InventoryService } from "./inventory-service.ts";
 
 const rests = useRest();
 
-/** An application with nothing but the modules given and the service of the example. */
+/** An application with only the given modules and the example's service. */
 async function withApplication(
   imports: DynamicModule[],
   use: (inventory: InventoryService, locks: ILockService) => Promise<void>,
@@ -51,7 +51,7 @@ function configurationModule(rest: Rest): DynamicModule {
 }
 
 describe("LocksModule.forRoot", () => {
-  it("injects a lock service made of its options", async () => {
+  it("injects a lock service created from its options", async () => {
     const rest = rests.open();
     const module = LocksModule.forRoot({ database: rest.database() });
     await withApplication([module], (inventory) => expectLocking(rest, inventory));
@@ -72,7 +72,7 @@ describe("LocksModule.forRoot", () => {
     expect(types).toEqual(["acquired", "released", "acquired", "released"]);
   });
 
-  it("throws at once, and names what is wrong", () => {
+  it("throws at once, naming what is wrong", () => {
     const database = rests.open().database();
     expect(() => LocksModule.forRoot({ database, defaultTtl: 1 })).toThrow("defaultTtl");
     expect(() => LocksModule.forRoot({} as LocksModuleOptions)).toThrow(LockConfigurationError);
@@ -112,7 +112,7 @@ describe("LocksModule.forRootAsync", () => {
     await withApplication([module], (inventory) => expectLocking(rest, inventory));
   });
 
-  it("lets a wrong option of the factory stop the application's start", async () => {
+  it("fails the application's start on a wrong option from the factory", async () => {
     const database = rests.open().database();
     const module = LocksModule.forRootAsync({ useFactory: () => ({ database, maxTtl: 1 }) });
     await expect(withApplication([module], async () => {})).rejects.toThrow("maxTtl");

@@ -28,7 +28,7 @@ async function openApplication(rest: Rest): Promise<Application> {
 const held = (rest: Rest, key: string): Promise<unknown> => new StoredLock(rest, key).record();
 
 describe("when the application is closed", () => {
-  it("every lock still held is released, however it was taken, before close() resolves", async () => {
+  it("every lock still held is released, however it was acquired, before close() resolves", async () => {
     const rest = rests.open();
     const { locks, close } = await openApplication(rest);
     await locks.acquire("a");
@@ -51,7 +51,7 @@ describe("when the application is closed", () => {
     expect(error).toMatchObject({ lockKey: "d", result: "done" });
   });
 
-  it("work that ends before its lock is given back keeps its result", async () => {
+  it("work that ends before its lock is released keeps its result", async () => {
     const rest = rests.open();
     const { locks, close } = await openApplication(rest);
     const closed = new Gate();
@@ -73,7 +73,7 @@ describe("when the application is closed", () => {
     await new StoredLock(rest, "lost").steal();
     expect(await lost.isHeld()).toBe(false);
     await locks.withLock("with", () => undefined);
-    // Forgets what has ended.
+    // Ended locks are no longer tracked.
     const last = await locks.acquire("last");
     await last.release();
     const { release } = rest.session.counters.byScript;
@@ -84,7 +84,7 @@ describe("when the application is closed", () => {
     await expect(lost.release()).rejects.toThrow(LockNotOwnedError);
   });
 
-  it("a release that fails does not keep it from closing, and shows in the events", async () => {
+  it("a failed release does not keep it from closing, and is reported as an event", async () => {
     const rest = rests.open();
     const { locks, close } = await openApplication(rest);
     const failures: unknown[] = [];
@@ -108,7 +108,7 @@ describe("when the application is closed", () => {
     heal();
   });
 
-  it("those who wait for a lock are told, and get none later", async () => {
+  it("calls waiting for a lock are aborted, and later ones are refused", async () => {
     const rest = rests.open();
     const { locks, close } = await openApplication(rest);
     const other = await rest.locks().acquire("a");
@@ -128,7 +128,7 @@ describe("when the application is closed", () => {
     expect(await held(rest, "a")).toBeNull();
   });
 
-  it("a lock won in that very moment is given back, and its work is not begun", async () => {
+  it("a lock acquired at that very moment is released, and its work is not started", async () => {
     const rest = rests.open();
     const locks = new ApplicationLocks(rest.locks());
     let ended: Promise<void> | undefined;
@@ -162,7 +162,7 @@ describe("the injected service", () => {
     expect(error).toMatchObject({ reason: "aborted", cause: reason });
   });
 
-  it("checks what it is given before anything is sent", async () => {
+  it("validates its arguments before anything is sent", async () => {
     const rest = rests.open();
     const { locks, close } = await openApplication(rest);
     await expect(locks.acquire("")).rejects.toMatchObject({ option: "key" });
@@ -178,7 +178,7 @@ describe("the injected service", () => {
     await close();
   });
 
-  it("holds on to no lock that has ended", async () => {
+  it("does not keep track of ended locks", async () => {
     const rest = rests.open();
     const { locks, close } = await openApplication(rest);
     for (let i = 0; i < 20; i += 1) await locks.withLock(`a:${i}`, () => undefined);

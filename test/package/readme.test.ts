@@ -10,7 +10,7 @@ const snippets = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = ""
 let built: BuiltPackage;
 let front: RestFront;
 beforeAll(async () => {
-  // A project as a user has it: ESM, strict.
+  // A typical user project: ESM, strict.
   front = await startRestFront({ redisUrl: inject("redisUrl") });
   built = await buildPackage();
   await writeFile(path.join(built.project, "package.json"), '{ "type": "module" }');
@@ -23,7 +23,7 @@ afterAll(async () => {
   await built.remove();
 });
 
-it("a working program stands within the first 20 lines", () => {
+it("a working program comes within the first 20 lines", () => {
   const end = readme.split("\n").indexOf("export default app;");
   expect(end).toBeGreaterThan(0);
   expect(end).toBeLessThan(22);
@@ -46,19 +46,19 @@ it("every snippet compiles, strictly, against the package as published", async (
     }),
   );
   const { stdout } = await run(bin("tsc"), ["-p", built.project]).catch((error: unknown) => {
-    // What the compiler says is in what it printed.
+    // The compiler's errors are in its output.
     return error as { readonly stdout: string };
   });
   expect(stdout).toBe("");
 });
 
 it.each(snippets.map((code, index) => [index, code] as const))(
-  "snippet %i runs, against a real Redis where it names one, and leaves its keys free",
+  "snippet %i runs, against a real Redis where it uses one, and leaves its keys free",
   async (index, code) => {
     const session = front.openSession();
     session.latencyMs = 200;
     const env = { UPSTASH_REDIS_REST_URL: session.url, UPSTASH_REDIS_REST_TOKEN: session.token };
-    // An app is asked twice at once: one of the two must be refused.
+    // An app gets two concurrent requests: one of them must be refused.
     const ask = `
       const { default: app } = await import("./snippet-${index}.ts");
       const ask = () => app.request("/orders/7/pay", { method: "POST" }, process.env);
@@ -71,7 +71,7 @@ it.each(snippets.map((code, index) => [index, code] as const))(
     const isApp = code.includes("export default app");
     expect(stdout).toContain(isApp ? "statuses 200 409" : "statuses\n");
     const { acquire = 0, release = 0 } = session.counters.byScript;
-    // What runs on the database in memory sends nothing.
+    // Snippets that use the in-memory database send nothing.
     expect(acquire > 0).toBe(code.includes("leasehold/upstash"));
     expect(release).toBe(isApp ? 1 : acquire);
   },

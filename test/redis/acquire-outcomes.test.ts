@@ -4,7 +4,7 @@ import { useDatabase } from "../support/database-scene.ts";
 
 const scenes = useDatabase();
 
-it("a free key is had, with a fence and nobody taken over", async () => {
+it("a free key is granted, with a fence and no takeover", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   expect(await owner.acquire()).toEqual({
@@ -14,14 +14,14 @@ it("a free key is had, with a fence and nobody taken over", async () => {
   });
 });
 
-it("a key that is one's own already is had again under the same fence", async () => {
+it("a key that is already one's own is granted again under the same fence", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   const first = await owner.acquire();
   expect(await owner.acquire()).toEqual(first);
 });
 
-it("one's own key whose proc key is gone is LOST, does not block the next token, and can't come back", async () => {
+it("one's own key whose proc key is gone is LOST, does not block the next token, and is not granted again", async () => {
   const scene = scenes.open();
   const [owner, next] = [scene.owner(), scene.owner()];
   await owner.acquire();
@@ -55,7 +55,7 @@ it("a held key without expiry has null ms left", async () => {
   expect(await scene.database.inspect("key")).toMatchObject({ remainingMs: null, alive: true });
 });
 
-it("a dead holder that is not named as a suspect is left alone", async () => {
+it("a dead holder that is not listed as a suspect is left alone", async () => {
   const scene = scenes.open();
   const holder = scene.owner();
   await holder.acquire();
@@ -92,7 +92,7 @@ it("a suspect whose process is alive keeps its lock", async () => {
   expect(await holder.renew()).toEqual(["renewed"]);
 });
 
-it("a dead suspect whose lock another has by now is not mistaken for that other", async () => {
+it("a dead suspect whose lock was since acquired by another is not mistaken for that other", async () => {
   const scene = scenes.open();
   const [dead, other, late] = [scene.owner(), scene.owner(), scene.owner()];
   await dead.acquire();
@@ -106,7 +106,7 @@ it("a dead suspect whose lock another has by now is not mistaken for that other"
   expect(await scene.text(dead.goneKey)).toBe("granted");
 });
 
-it("a suspect that has another process by now, under the same owner hash, is not taken over from", async () => {
+it("a suspect that now has another process, under the same owner hash, is not taken over from", async () => {
   const scene = scenes.open();
   const holder = scene.owner();
   await holder.acquire();
@@ -116,7 +116,7 @@ it("a suspect that has another process by now, under the same owner hash, is not
   });
 });
 
-it("a suspect whose lock is free by now leaves no trace of a takeover", async () => {
+it("a suspect whose lock is now free leaves no trace of a takeover", async () => {
   const scene = scenes.open();
   const [gone, heir] = [scene.owner(), scene.owner()];
   await gone.acquire();
@@ -128,7 +128,7 @@ it("a suspect whose lock is free by now leaves no trace of a takeover", async ()
   expect(await scene.text(gone.goneKey)).toBe("granted");
 });
 
-it("of two that take over from the same dead holder at once, one has the lock", async () => {
+it("of several concurrent takeovers from the same dead holder, exactly one is granted", async () => {
   const scene = scenes.open();
   const dead = scene.owner();
   await dead.acquire();
@@ -138,7 +138,7 @@ it("of two that take over from the same dead holder at once, one has the lock", 
   expect(outcomes.filter(({ status }) => status === "granted")).toHaveLength(1);
 });
 
-it("of many that want a free key at once, one has it, and it is the one stored", async () => {
+it("of many concurrent acquires of a free key, exactly one is granted, and it is the one stored", async () => {
   const scene = scenes.open();
   const owners = Array.from({ length: 20 }, () => scene.owner());
   const outcomes = await Promise.all(owners.map((owner) => owner.acquire()));
@@ -147,7 +147,7 @@ it("of many that want a free key at once, one has it, and it is the one stored",
   expect(await scene.record()).toMatchObject({ ownerHash: winners[0]?.ownerHash });
 });
 
-it("no claim at all is refused before anything is sent", async () => {
+it("a request without claims is refused before anything is sent", async () => {
   const scene = scenes.open();
   const { database, rest } = scene;
   const request = { claims: [], ttlMs: 1_000, livenessMs: 1_000, suspects: [] };

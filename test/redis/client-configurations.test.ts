@@ -5,7 +5,7 @@ import { DatabaseScene, useDatabase } from "../support/database-scene.ts";
 
 const scenes = useDatabase();
 
-/** A scene whose database stands on a client of this kind. */
+/** A scene whose database uses a client with this setup. */
 function open(setup: ClientSetup, options: { keyLocking?: boolean } = {}): DatabaseScene {
   const { prefix, command, rest } = scenes.open();
   const database = new RedisDatabase(clientWith(rest.session, setup), { prefix, ...options });
@@ -15,7 +15,7 @@ function open(setup: ClientSetup, options: { keyLocking?: boolean } = {}): Datab
 describe.each(CLIENT_SETUPS)(
   "$entry, auto-pipelining $enableAutoPipelining, JSON $automaticDeserialization, encoding $responseEncoding",
   (setup) => {
-    it("answers acquire, renew, inspect and release right", async () => {
+    it("returns the right outcomes of acquire, renew, inspect and release", async () => {
       const scene = open(setup);
       const [owner, other] = [scene.owner("ключ", { trace: "123" }), scene.owner("ключ")];
       expect(await scene.database.inspect("ключ")).toBeNull();
@@ -38,7 +38,7 @@ describe.each(CLIENT_SETUPS)(
       expect(await scene.owner("ключ").release()).toEqual({ status: "missing", lockData: null });
     });
 
-    it("answers takeover, LOST, forceDelete and garbage right", async () => {
+    it("returns the right outcomes of takeover, LOST, forceDelete and garbage", async () => {
       const scene = open(setup);
       const [dead, heir] = [scene.owner(), scene.owner()];
       await dead.acquire({ ttlMs: 60_000 });
@@ -62,7 +62,7 @@ describe.each(CLIENT_SETUPS)(
       }
     });
 
-    it("answers the primitives right", async () => {
+    it("returns the right outcomes of the primitives", async () => {
       const { database } = open(setup);
       const [first, second] = [1, 2].map((seq) => ({
         ownerHash: `key@p/1.2.${seq}`,

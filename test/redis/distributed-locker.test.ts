@@ -48,13 +48,13 @@ it("a record of distributed-locker whose process is gone is taken over at once",
   await lock.release();
 });
 
-it("a process of distributed-locker is stopped by our record as by one of its own", async () => {
+it("a process of distributed-locker respects our record like one of its own", async () => {
   const scene = scenes.open();
   const locks = scene.rest.locks();
   const lock = await locks.acquire("key", { trace: "ours", autoRenew: false });
   const record = await scene.record();
   const processHash = String(record?.["processHash"]);
-  // What it looks at: the record is there, and the process it names reports itself alive.
+  // What it checks: the record is there, and the process it names reports itself alive.
   expect(await scene.database.readLockData("key")).toMatchObject({ ownerHash: lock.token });
   expect(await scene.database.readProcessData(processHash)).not.toBeNull();
   const { lockData } = scene.owner("key", { livenessMs: null }).claims[0];

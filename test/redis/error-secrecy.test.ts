@@ -21,7 +21,7 @@ const FAULTS: readonly FaultSpec[] = [
   { kind: "hang" },
 ];
 
-/** Everything a logger could print of an error: message, stack, causes, hidden properties. */
+/** Everything a logger could print about an error: message, stack, causes, hidden properties. */
 function printed(error: unknown): string {
   return inspect(error, { depth: 10, showHidden: true, maxStringLength: null });
 }
@@ -37,7 +37,7 @@ async function failureOf(work: Promise<unknown>): Promise<string> {
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
-/** None of these, in plain text or as the client gets them, may stand in an error. */
+/** None of these, in plain text or as the client receives them, may appear in an error. */
 function secretsOf(scene: DatabaseScene & { rest: { session: { token: string } } }): string[] {
   return [scene.rest.session.token, "redis.call", "-- leasehold", "lock:secret"];
 }
@@ -64,12 +64,12 @@ async function operations(
 }
 
 describe.each([
-  ["one command a request", { enableAutoPipelining: false }],
+  ["one command per request", { enableAutoPipelining: false }],
   ["auto-pipelining", { enableAutoPipelining: true }],
   ["answers in plain text", { enableAutoPipelining: false, responseEncoding: false as const }],
 ])("with %s", (_, options) => {
   it.each(FAULTS)(
-    "R9 no error tells the command, the token or an owner hash: $kind $error",
+    "R9 no error reveals the command, the token or an owner hash: $kind $error",
     async (fault) => {
       const scene = scenes.open();
       const { session, prefix } = scene.rest;
@@ -87,11 +87,11 @@ describe.each([
   );
 });
 
-it("R9 an answer that is cut before the client reads it shows no holder in the error", async () => {
+it("R9 an answer truncated before the client reads it reveals no holder in the error", async () => {
   const scene = scenes.open();
   const { session, prefix } = scene.rest;
   const authorization = `Bearer ${session.token}`;
-  // A proxy that passes on only the beginning of each answer, as a complete response.
+  // A proxy that forwards only the beginning of each answer, as a complete response.
   const proxy = createServer((request, response) => {
     void (async () => {
       const chunks: Buffer[] = [];
@@ -123,7 +123,7 @@ it("R9 an answer that is cut before the client reads it shows no holder in the e
       const refused = database.acquire({ claims, ttlMs: 1_000, livenessMs: 1_000, suspects: [] });
       const text = await failureOf(refused);
       expect(text).not.toContain(holder.processHash);
-      // The beginning of the record, in which the owner hash stands, as it is on the wire.
+      // The beginning of the record, which contains the owner hash, as encoded on the wire.
       expect(text).not.toContain(base64(`{"ownerHash":"${holder.ownerHash}`).slice(0, 30));
       await holder.release();
     }
@@ -133,7 +133,7 @@ it("R9 an answer that is cut before the client reads it shows no holder in the e
   }
 });
 
-it("R9 a token in the error of a client, and in what caused it, is not passed on", async () => {
+it("R9 a token in a client's error, or in its cause, is not passed on", async () => {
   const scene = scenes.open();
   const { url, token } = scene.rest.session;
   const client: RedisClient = {

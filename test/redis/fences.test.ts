@@ -34,14 +34,14 @@ it("R6 every acquisition of any key gets a higher fence", async () => {
   expect(fences).toEqual(fences.map((_, at) => (fences[0] ?? 0) + at));
 });
 
-it("R6 acquisitions at the same time get different fences", async () => {
+it("R6 concurrent acquisitions get different fences", async () => {
   const scene = scenes.open();
   const keys = Array.from({ length: 30 }, (_, at) => `key-${at}`);
   const fences = await Promise.all(keys.map((key) => draw(scene, key)));
   expect(new Set(fences).size).toBe(30);
 });
 
-it("R6 a fence counter that is there is never reset, whatever the client's clock says", async () => {
+it("R6 an existing fence counter is never reset, whatever the client's clock says", async () => {
   const scene = scenes.open();
   await scene.command("SET", scene.fenceKey(), "7");
   expect(await draw(scene, "a")).toBe(8);
@@ -49,7 +49,7 @@ it("R6 a fence counter that is there is never reset, whatever the client's clock
   expect(await scene.text(scene.fenceKey())).toBe("9");
 });
 
-it("R6 a fence counter that is absent starts at the client's clock", async () => {
+it("R6 a missing fence counter starts at the client's clock", async () => {
   const scene = scenes.open();
   const before = Date.now() * 1000;
   const fence = await draw(scene, "a");
@@ -58,7 +58,7 @@ it("R6 a fence counter that is absent starts at the client's clock", async () =>
   expect(await scene.pttl(scene.fenceKey())).toBe(-1);
 });
 
-it("R6 after data loss a client whose clock is years back goes on above the fences it has drawn", async () => {
+it("R6 after data loss a client whose clock is years behind continues above the fences it has drawn", async () => {
   const scene = scenes.open();
   const behind = elsewhere(scene, Date.UTC(2001, 0, 1));
   await scene.command("SET", scene.fenceKey(), String(LARGE));
@@ -67,7 +67,7 @@ it("R6 after data loss a client whose clock is years back goes on above the fenc
   expect(await draw(behind, "b")).toBe(seen + 1);
 });
 
-it("R6 after data loss a client whose clock is years back goes on above the fence of a holder it has met", async () => {
+it("R6 after data loss a client whose clock is years behind continues above the fence of a holder it has seen", async () => {
   const scene = scenes.open();
   const behind = elsewhere(scene, Date.UTC(2001, 0, 1));
   const met = await draw(scene, "a");
@@ -76,13 +76,13 @@ it("R6 after data loss a client whose clock is years back goes on above the fenc
   expect(await draw(behind, "b")).toBe(met + 1);
 });
 
-it("R6 a clock set beyond all reason leaves room to count", async () => {
+it("R6 an absurdly late clock still leaves room to count", async () => {
   const scene = scenes.open();
   const fence = await draw(elsewhere(scene, 8.64e15), "a");
   expect(fence).toBeLessThan(2 ** 53 - 2 ** 51);
 });
 
-it("R6 large fences are exact in the record, to a refused client, in renewals and in the release", async () => {
+it("R6 large fences are exact in the record, in refusals, in renewals and in the release", async () => {
   const scene = scenes.open();
   await scene.command("SET", scene.fenceKey(), String(LARGE));
   const owner = scene.owner();
@@ -113,7 +113,7 @@ it("R6 large fences are exact through a client that parses JSON by itself", asyn
   expect(await owner.release()).toMatchObject({ status: "released" });
 });
 
-it("R6 a refusal and an acquire sent again draw no fence", async () => {
+it("R6 a refusal and a repeated acquire draw no fence", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire();

@@ -16,7 +16,7 @@ describe.skipIf(onlyBorrowedRedis)("a full database", () => {
     return scene;
   }
 
-  /** From here on Redis refuses every command that could need memory. */
+  /** From now on Redis refuses every command that may need memory. */
   async function fill({ command }: DatabaseScene): Promise<void> {
     await command("CONFIG", "SET", "maxmemory", "1");
     await expect(command("SET", "filler", "1")).rejects.toThrow(/OOM/);
@@ -60,7 +60,7 @@ describe.skipIf(onlyBorrowedRedis)("a full database", () => {
     expect(await owner.release()).toEqual({ status: "released", lockData: null });
   });
 
-  it("R5 the release of what had expired is answered although no tombstone can be left", async () => {
+  it("R5 the release of an expired lock is answered although no tombstone can be left", async () => {
     const full = open();
     const owner = full.owner();
     await owner.acquire();
@@ -70,7 +70,7 @@ describe.skipIf(onlyBorrowedRedis)("a full database", () => {
     expect(await full.exists(owner.procKey)).toBe(false);
   });
 
-  it("R5 a refusal is still told, although no tombstone can be left", async () => {
+  it("R5 a refusal is still answered although no tombstone can be left", async () => {
     const full = open();
     const [owner, other] = [full.owner(), full.owner()];
     await owner.acquire();
@@ -87,7 +87,7 @@ describe.skipIf(onlyBorrowedRedis)("a full database", () => {
     expect(await full.exists(owner.lockKey)).toBe(false);
   });
 
-  it("R9 an acquire that Redis refuses for want of memory was not applied, and leaves nothing", async () => {
+  it("R9 an acquire that Redis refuses for lack of memory was not applied, and leaves nothing", async () => {
     const full = open();
     await fill(full);
     const owner = full.owner();
@@ -98,7 +98,7 @@ describe.skipIf(onlyBorrowedRedis)("a full database", () => {
     await expect(full.database.tryCreate("key", lockData, 1_000)).rejects.toMatchObject(refused);
   });
 
-  it("R9 an acquire that would complete several keys in a full database leaves them as they were", async () => {
+  it("R9 an acquire that would complete several keys in a full database leaves them unchanged", async () => {
     const full = open();
     const owner = full.owner(["a", "b"]);
     await owner.acquire();

@@ -34,7 +34,7 @@ it("R7 an expiring piece of garbage shows how long it blocks", async () => {
   );
 });
 
-it("R7 bytes that are no text are held by someone, and forceRelease removes them", async () => {
+it("R7 bytes that are not text count as held, and forceRelease removes them", async () => {
   const scene = scenes.open();
   const { session } = scene.rest;
   const response = await fetch(`${session.url}/set/${encodeURIComponent(scene.lockKey())}`, {
@@ -50,7 +50,7 @@ it("R7 bytes that are no text are held by someone, and forceRelease removes them
 });
 
 it.each(["held by hand", "1", "null", "[]", "{}", '{"ownerHash":"a"}', '{"ownerHash":'])(
-  "R7 %s is no record to readLockData, and no liveness to readProcessData",
+  "R7 %s is not a record to readLockData, and not liveness to readProcessData",
   async (garbage) => {
     const scene = scenes.open();
     const { procKey, processHash } = scene.owner();
@@ -61,7 +61,7 @@ it.each(["held by hand", "1", "null", "[]", "{}", '{"ownerHash":"a"}', '{"ownerH
   },
 );
 
-it("R7 garbage at one of several keys refuses them all, and what was one's own is given up", async () => {
+it("R7 garbage at one of several keys refuses them all, and one's own are released", async () => {
   const scene = scenes.open();
   const owner = scene.owner(["a", "b"]);
   await owner.acquire();
@@ -71,7 +71,7 @@ it("R7 garbage at one of several keys refuses them all, and what was one's own i
   expect(await scene.text(scene.lockKey("b"))).toBe("held by hand");
 });
 
-it("R7 a field of a wrong type in an otherwise good record is left out, and the holder respected", async () => {
+it("R7 a field of a wrong type in an otherwise valid record is ignored, and the holder respected", async () => {
   const scene = scenes.open();
   const stored = {
     ownerHash: "key@other/1.2.0",
@@ -93,7 +93,7 @@ it("R7 a field of a wrong type in an otherwise good record is left out, and the 
   });
 });
 
-it("R7 garbage at a proc key keeps its lock alive, and is no process data", async () => {
+it("R7 garbage at a proc key keeps its lock alive, and is not process data", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire();

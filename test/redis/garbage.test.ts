@@ -10,7 +10,7 @@ const text =
   ({ command }, key) =>
     command("SET", key, value);
 
-/** A record but for what is spliced in. */
+/** A record with `more` spliced in. */
 const recordWith = (more: string): string =>
   `{"ownerHash":"key@test/1.2.0","processHash":"test/1.2","acquiredAt":"","extendedAt":""${more}}`;
 
@@ -28,7 +28,7 @@ const GARBAGE: readonly (readonly [string, Put])[] = [
   ["an empty JSON array", text("[]")],
   ["a JSON array of records", text(`[${recordWith("")}]`)],
   ["an empty JSON object", text("{}")],
-  ["cut JSON", text(recordWith("").slice(0, -10))],
+  ["truncated JSON", text(recordWith("").slice(0, -10))],
   ["a record followed by more", text(`${recordWith("")} more`)],
   ["a record without process hash", text('{"ownerHash":"key@test/1.2.0"}')],
   ["a record without owner hash", text('{"processHash":"test/1.2"}')],
@@ -38,15 +38,18 @@ const GARBAGE: readonly (readonly [string, Put])[] = [
   ["a deeply nested record", text(recordWith(`,"x":${"[".repeat(5_000)}${"]".repeat(5_000)}`))],
   ["a huge string", text("x".repeat(2_000_000))],
   ["a record with a lone surrogate", text(recordWith(',"trace":"\\ud800"'))],
-  ["a record with a NaN, which is no JSON", text(recordWith(',"fence":NaN'))],
-  ["a record with a raw tab in a string, which is no JSON", text(recordWith(',"trace":"a\tb"'))],
-  ["a record with a signed number, which is no JSON", text(recordWith(',"fence":+12'))],
-  ["a record with a leading zero, which is no JSON", text(recordWith(',"fence":012'))],
-  ["a record with a hexadecimal number, which is no JSON", text(recordWith(',"fence":0x10'))],
+  ["a record with a NaN, which is invalid JSON", text(recordWith(',"fence":NaN'))],
+  [
+    "a record with a raw tab in a string, which is invalid JSON",
+    text(recordWith(',"trace":"a\tb"')),
+  ],
+  ["a record with a signed number, which is invalid JSON", text(recordWith(',"fence":+12'))],
+  ["a record with a leading zero, which is invalid JSON", text(recordWith(',"fence":012'))],
+  ["a record with a hexadecimal number, which is invalid JSON", text(recordWith(',"fence":0x10'))],
 ];
 
 describe.each(GARBAGE)("%s at a lock key", (_, put) => {
-  it("R7 is held by someone unreadable, and nobody changes it", async () => {
+  it("R7 counts as held by an unknown holder, and no operation changes it", async () => {
     const scene = scenes.open();
     const { database } = scene;
     const owner = scene.owner();

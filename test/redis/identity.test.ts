@@ -31,7 +31,7 @@ it("R3 another fence under one's own owner hash is LOST in renew, and nothing is
   expect(await scene.pttl(owner.procKey)).toBeLessThanOrEqual(10_000);
 });
 
-it("R3 a renewal that names no fence is LOST where one is stored", async () => {
+it("R3 a renewal without a fence is LOST where one is stored", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire();
@@ -39,7 +39,7 @@ it("R3 a renewal that names no fence is LOST where one is stored", async () => {
   expect(await owner.renew()).toEqual(["lost"]);
 });
 
-it("R3 a release under another fence deletes its own hash, and is NO_KEY also when sent twice", async () => {
+it("R3 a release under another fence deletes its own hash, and is NO_KEY even when sent twice", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire();
@@ -59,7 +59,7 @@ it("R3 a compensating release, which knows no fence, deletes its own hash whatev
   expect(await scene.exists(owner.lockKey)).toBe(false);
 });
 
-it("R3 isHeld is false once another fence stands under the same owner hash", async () => {
+it("R3 isHeld is false once another fence is stored under the same owner hash", async () => {
   const scene = scenes.open();
   const lock = await scene.rest.locks().acquire("key", { autoRenew: false });
   expect(await lock.isHeld()).toBe(true);

@@ -49,7 +49,7 @@ it("R2 in one renewal of several locks each has its own outcome", async () => {
   expect(await scene.pttl(kept.lockKey)).toBeGreaterThan(40_000);
 });
 
-it("R2 an acquire sent again after its proc key has gone is LOST, and no renewal revives it", async () => {
+it("R2 an acquire sent again after its proc key is gone is LOST, and no renewal resurrects it", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire({ ttlMs: 10_000 });

@@ -4,7 +4,7 @@ import { useDatabase } from "../support/database-scene.ts";
 const scenes = useDatabase();
 const LONG_MS = 60_000;
 const SHORT_MS = 1_000;
-/** No test takes so long that a minute sinks below this. */
+/** No test takes long enough for a minute to drop below this. */
 const STILL_LONG_MS = 40_000;
 
 it("R1 an acquire sent again with shorter times shortens neither the lock nor its liveness", async () => {
@@ -26,7 +26,7 @@ it("R1 an acquire sent again with longer times lengthens both", async () => {
   expect(await scene.pttl(owner.procKey)).toBeGreaterThan(STILL_LONG_MS);
 });
 
-it("R1 a late, shorter renewal never shortens the time left", async () => {
+it("R1 a late, shorter renewal never shortens the remaining time", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire({ ttlMs: LONG_MS });
@@ -35,7 +35,7 @@ it("R1 a late, shorter renewal never shortens the time left", async () => {
   expect(await scene.pttl(owner.procKey)).toBeGreaterThan(STILL_LONG_MS);
 });
 
-it("R1 an extension lengthens lock and liveness, and the plain renewal after it takes nothing back", async () => {
+it("R1 an extension lengthens lock and liveness, and a plain renewal after it shortens neither", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire({ ttlMs: 5_000 });
@@ -45,7 +45,7 @@ it("R1 an extension lengthens lock and liveness, and the plain renewal after it 
   expect(await scene.pttl(owner.procKey)).toBeGreaterThan(STILL_LONG_MS);
 });
 
-it("R1 lock and liveness are lengthened each by itself", async () => {
+it("R1 lock and liveness are lengthened independently", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire({ ttlMs: LONG_MS, livenessMs: 5_000 });
@@ -54,7 +54,7 @@ it("R1 lock and liveness are lengthened each by itself", async () => {
   expect(await scene.pttl(owner.procKey)).toBeGreaterThan(STILL_LONG_MS);
 });
 
-it("R1 a renewal of 0 ms only asks: it changes neither times nor records", async () => {
+it("R1 a renewal of 0 ms only checks: it changes neither times nor records", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire({ ttlMs: LONG_MS });
@@ -67,7 +67,7 @@ it("R1 a renewal of 0 ms only asks: it changes neither times nor records", async
   expect(await scene.pttl(owner.procKey)).toBeGreaterThan(STILL_LONG_MS);
 });
 
-it("R1 a lock that somebody freed of its expiry keeps none through its owner's renewal", async () => {
+it("R1 a lock whose expiry was removed gets none from its owner's renewal", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire();
@@ -77,7 +77,7 @@ it("R1 a lock that somebody freed of its expiry keeps none through its owner's r
   expect(await scene.pttl(owner.lockKey)).toBe(-1);
 });
 
-it("R1 completing several keys of which one is already had does not shorten that one", async () => {
+it("R1 completing several keys of which one is already held does not shorten that one", async () => {
   const scene = scenes.open();
   const owner = scene.owner(["a", "b"]);
   await owner.acquire({ ttlMs: LONG_MS });
@@ -87,7 +87,7 @@ it("R1 completing several keys of which one is already had does not shorten that
   expect(await scene.pttl(owner.procKey)).toBeGreaterThan(STILL_LONG_MS);
 });
 
-it("R1 tryUpdate with a shorter ttl rewrites the record and keeps the time left", async () => {
+it("R1 tryUpdate with a shorter ttl rewrites the record and keeps the remaining time", async () => {
   const scene = scenes.open();
   const { lockData } = scene.owner().claims[0];
   await scene.database.tryCreate("key", lockData, LONG_MS);
@@ -100,7 +100,7 @@ it("R1 tryUpdate with a shorter ttl rewrites the record and keeps the time left"
   expect(await scene.pttl(scene.lockKey())).toBeGreaterThan(LONG_MS);
 });
 
-it("R1 tryCreate sent again with a shorter ttl keeps the time left", async () => {
+it("R1 tryCreate sent again with a shorter ttl keeps the remaining time", async () => {
   const scene = scenes.open();
   const { lockData } = scene.owner().claims[0];
   await scene.database.tryCreate("key", lockData, LONG_MS);

@@ -5,7 +5,7 @@ import { eventually } from "../dev/eventually.ts";
 import { onlyBorrowedRedis } from "../dev/own-redis.ts";
 import { clientOf, useOwnRedis } from "../support/database-own-redis.ts";
 
-/** What a real server says in trouble, made on a Redis of our own. */
+/** Refusals by a real server, provoked on a dedicated Redis. */
 describe.skipIf(onlyBorrowedRedis)("a real refusal", () => {
   const own = useOwnRedis();
 
@@ -35,7 +35,7 @@ describe.skipIf(onlyBorrowedRedis)("a real refusal", () => {
     const { claims } = scene.owner();
     const refused = database.acquire({ claims, ttlMs: 1_000, livenessMs: 1_000, suspects: [] });
     await expect(refused).rejects.toMatchObject({ applied: "no", retriable: false });
-    // A counter that has been seeded does no harm.
+    // A counter that was seeded does no harm.
     await scene.command("DEL", scene.fenceKey());
     expect(await scene.command("KEYS", `${scene.prefix}*`)).toEqual([]);
     await scene.command("ACL", "DELUSER", "limited");
@@ -64,7 +64,7 @@ describe.skipIf(onlyBorrowedRedis)("a real refusal", () => {
     onTestFinished(async () => {
       await scene.command("SCRIPT", "KILL").catch(() => undefined);
     });
-    // Until the threshold has passed, the server answers nobody.
+    // Until the threshold has passed, the server does not answer at all.
     await eventually("the server is busy", async () => {
       const outcome = await scene.command("PING").catch((error: unknown) => String(error));
       return String(outcome).includes("BUSY");

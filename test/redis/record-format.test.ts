@@ -37,7 +37,7 @@ it("a lock without trace stores none", async () => {
   expect(owner.ownerHash).toBe(`key@${owner.processHash}.0`);
 });
 
-it("the lock lives for its TTL, the proc key for its liveness, the counter for ever", async () => {
+it("the lock lasts for its TTL, the proc key for its liveness, the counter forever", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire({ ttlMs: 60_000, livenessMs: 20_000 });
@@ -49,7 +49,7 @@ it("the lock lives for its TTL, the proc key for its liveness, the counter for e
   expect(await scene.pttl(scene.fenceKey())).toBe(-1);
 });
 
-it("one acquisition uses these keys and no other", async () => {
+it("one acquisition uses these keys and no others", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire();
@@ -95,7 +95,7 @@ it("the primitives store what they are given, and read it back", async () => {
   await database.terminate();
 });
 
-it("keys and traces of any script come through as they are", async () => {
+it("keys and traces in any script are preserved", async () => {
   const scene = scenes.open();
   for (const key of [
     "ключ/鍵 🔑",

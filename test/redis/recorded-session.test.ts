@@ -8,11 +8,11 @@ import { eventually } from "../dev/eventually.ts";
 const redis = createClient({ url: inject("redisUrl") });
 
 /**
- * Everything that leaves for Redis in a session that uses every script, as text: a change of the wire
- * format, or of a script, shows here and nowhere by accident.
+ * Everything sent to Redis in a session that uses every script, as text, so that no change of the wire
+ * format, or of a script, goes unnoticed.
  */
 class Recorder implements RedisClient {
-  /** What left, in order. */
+  /** What was sent, in order. */
   readonly lines: string[] = [];
   readonly scripts = new Map<string, string>();
   /** Loses the answer of the next call. */
@@ -45,7 +45,7 @@ class Recorder implements RedisClient {
     return reply;
   }
 
-  /** What is different in each run is numbered: the test's prefix, and the random process hashes. */
+  /** Replaces what differs from run to run: the test's prefix, and the random process hashes. */
   #show(word: string): string {
     return word.replaceAll(this.#prefix, "P:").replaceAll(/leasehold\/\d+\.\d+/g, (processHash) => {
       if (!this.#processes.includes(processHash)) this.#processes.push(processHash);
@@ -64,7 +64,7 @@ afterAll(async () => {
   await redis.close();
 });
 
-it("what leaves for Redis is, byte for byte, what it was", async () => {
+it("what is sent to Redis is, byte for byte, what was recorded", async () => {
   const recorder = new Recorder(redis, prefix);
   const runtime = new ManualRuntime({ seed: 7, random: () => 0.5 });
   const database = new RedisDatabase(recorder, { prefix, runtime });

@@ -20,7 +20,7 @@ const FINAL = [
   `ERR value is not an integer or out of range script: ${SHA}, on @user_script:9.`,
 ];
 
-const PASSING = [
+const TEMPORARY = [
   "LOADING Redis is loading the dataset in memory",
   "READONLY You can't write against a read only replica.",
   `READONLY You can't write against a read only replica. script: ${SHA}, on @user_script:9.`,
@@ -49,7 +49,7 @@ const UNKNOWN = [
 ];
 
 describe.each([
-  ["one command a request", false],
+  ["one command per request", false],
   ["auto-pipelining", true],
 ])("with %s", (_, enableAutoPipelining) => {
   /** A database whose next command fails with this text. */
@@ -62,7 +62,7 @@ describe.each([
     return { scene, database: new RedisDatabase(redis, { prefix }) };
   }
 
-  it.each(FINAL)("R9 `%s` was not applied, and is not tried again", async (error) => {
+  it.each(FINAL)("R9 `%s` was not applied, and is not retriable", async (error) => {
     const { database } = failing(error);
     await expect(database.inspect("key")).rejects.toMatchObject({
       code: "LOCK_DATABASE",
@@ -71,7 +71,7 @@ describe.each([
     });
   });
 
-  it.each(PASSING)("R9 `%s` was not applied, and may be tried again", async (error) => {
+  it.each(TEMPORARY)("R9 `%s` was not applied, and is retriable", async (error) => {
     const { database } = failing(error);
     await expect(database.inspect("key")).rejects.toMatchObject({
       code: "LOCK_DATABASE",
@@ -80,7 +80,7 @@ describe.each([
     });
   });
 
-  it.each(UNKNOWN)("R9 `%s` says nothing: unknown", async (error) => {
+  it.each(UNKNOWN)("R9 `%s` is inconclusive: unknown", async (error) => {
     const { database } = failing(error);
     await expect(database.inspect("key")).rejects.toMatchObject({
       code: "LOCK_DATABASE",
@@ -89,14 +89,14 @@ describe.each([
     });
   });
 
-  it("R9 a prefix in a key, which the client repeats behind its error, decides nothing", async () => {
+  it("R9 an error prefix in a key, which the client appends to its error, has no effect", async () => {
     for (const key of [`script: ${SHA}`, "failed: WRONGPASS", ", command was: OOM"]) {
       const { database } = failing("injected fault");
       await expect(database.inspect(key)).rejects.toMatchObject({ applied: "unknown" });
     }
   });
 
-  it("R9 every operation reports a refusal as one, and tryDelete asks again only where it may help", async () => {
+  it("R9 every operation reports a refusal as such, and tryDelete is retriable only where that may help", async () => {
     const { scene, database } = failing("NOPERM no");
     const { claims, processHash } = scene.owner();
     const [{ key, lockData }] = claims;
@@ -125,7 +125,7 @@ describe.each([
 });
 
 it.each(["Command failed: ", "Command 1 [ eval ] failed: "])(
-  "R9 what a pipeline puts in front of one command's refusal (`%s`) does not hide it",
+  "R9 the prefix of a command's refusal in a pipeline (`%s`) does not hide it",
   async (wrapping) => {
     const failing = (error: string): RedisDatabase =>
       new RedisDatabase({
@@ -137,7 +137,7 @@ it.each(["Command failed: ", "Command 1 [ eval ] failed: "])(
       const inspected = failing(error).inspect("key");
       await expect(inspected).rejects.toMatchObject({ applied: "no", retriable: false });
     }
-    for (const error of PASSING) {
+    for (const error of TEMPORARY) {
       const inspected = failing(error).inspect("key");
       await expect(inspected).rejects.toMatchObject({ applied: "no", retriable: true });
     }

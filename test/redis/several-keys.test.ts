@@ -3,7 +3,7 @@ import { useDatabase } from "../support/database-scene.ts";
 
 const scenes = useDatabase();
 
-it("several keys are had together, under one fence and one proc key", async () => {
+it("several keys are granted together, under one fence and one proc key", async () => {
   const scene = scenes.open();
   const owner = scene.owner(["a", "b", "c"]);
   const outcome = await owner.acquire();
@@ -34,7 +34,7 @@ it("one held key refuses them all: none is created, and the refusal names it", a
   expect(await scene.exists(owner.procKey)).toBe(false);
 });
 
-it("a refusal deletes the keys that are its own already", async () => {
+it("a refusal deletes the keys that are already its own", async () => {
   const scene = scenes.open();
   const [owner, thief] = [scene.owner(["a", "b", "c"]), scene.owner("b")];
   await owner.acquire();
@@ -88,7 +88,7 @@ it("a dead holder beside a living one is not taken over from", async () => {
   expect(await scene.text(dead.goneKey)).toBe("granted");
 });
 
-it("a dead holder of several keys loses only those that are asked for", async () => {
+it("a dead holder of several keys loses only those that are requested", async () => {
   const scene = scenes.open();
   const dead = scene.owner(["a", "b"]);
   await dead.acquire();
@@ -101,7 +101,7 @@ it("a dead holder of several keys loses only those that are asked for", async ()
   expect(await scene.record("a")).toMatchObject({ ownerHash: dead.ownerHash });
 });
 
-it("of acquisitions of overlapping keys at once, each leaves whole sets only", async () => {
+it("concurrent acquisitions of overlapping keys are each granted completely or not at all", async () => {
   const scene = scenes.open();
   const names = ["a", "b", "c", "d"];
   const owners = names.map((key, at) => scene.owner([key, names[(at + 1) % 4] ?? "a"]));

@@ -19,7 +19,7 @@ it("R4 an acquire delivered after its release creates nothing", async () => {
   expect(await scene.command("EXISTS", owner.lockKey, owner.procKey, scene.fenceKey())).toBe(0);
 });
 
-it("R4 a release leaves `released` for the grace, and an acquire under its token is GONE", async () => {
+it("R4 a release leaves `released` for the grace period, and an acquire under its token is GONE", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire();
@@ -32,7 +32,7 @@ it("R4 a release leaves `released` for the grace, and an acquire under its token
   expect(await scene.command("EXISTS", owner.lockKey, owner.procKey)).toBe(0);
 });
 
-it("R4 the same release sent twice is SUCCESS twice, also when another has the lock by then", async () => {
+it("R4 the same release sent twice is SUCCESS twice, even when another holds the lock by then", async () => {
   const scene = scenes.open();
   const [owner, successor] = [scene.owner(), scene.owner()];
   await owner.acquire();
@@ -53,7 +53,7 @@ it("R4 a release delivered twice in one request answers SUCCESS with either repl
   }
 });
 
-it("R4 the release of a lock that had expired is NO_KEY, also when sent twice, and a late acquire is GONE", async () => {
+it("R4 the release of an expired lock is NO_KEY, even when sent twice, and a late acquire is GONE", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire();
@@ -65,7 +65,7 @@ it("R4 the release of a lock that had expired is NO_KEY, also when sent twice, a
   expect(await scene.exists(owner.lockKey)).toBe(false);
 });
 
-it("R4 a release that finds a successor is not owned, stays so, and still keeps its acquire from coming late", async () => {
+it("R4 a release that finds a successor is not owned, stays so, and still blocks its own late acquire", async () => {
   const scene = scenes.open();
   const [owner, successor] = [scene.owner(), scene.owner()];
   await successor.acquire();
@@ -76,7 +76,7 @@ it("R4 a release that finds a successor is not owned, stays so, and still keeps 
   expect(await scene.exists(owner.lockKey)).toBe(false);
 });
 
-it("R4 a takeover leaves `taken` for the old owner, whose release and acquire then know", async () => {
+it("R4 a takeover leaves `taken` for the old owner, whose release and acquire then see it", async () => {
   const scene = scenes.open();
   const [dead, heir] = [scene.owner(), scene.owner()];
   await dead.acquire();
@@ -91,7 +91,7 @@ it("R4 a takeover leaves `taken` for the old owner, whose release and acquire th
   expect(await scene.text(dead.goneKey)).toBe("taken");
 });
 
-it("R4 forceDelete leaves `forced`: sent twice it is true twice, and the owner knows", async () => {
+it("R4 forceDelete leaves `forced`: sent twice it is true twice, and the owner sees it", async () => {
   const scene = scenes.open();
   const owner = scene.owner();
   await owner.acquire();
@@ -114,7 +114,7 @@ it("R4 the second send of a forceDelete spares the successor", async () => {
   expect(await successor.renew()).toEqual(["renewed"]);
 });
 
-it("R4 one tombstone of several keys makes the whole acquire GONE, and deletes what it had", async () => {
+it("R4 one tombstone of several keys makes the whole acquire GONE, and deletes its other locks", async () => {
   const scene = scenes.open();
   const owner = scene.owner(["a", "b"]);
   await owner.acquire();
@@ -147,7 +147,7 @@ it("R4 a release of several keys of which one had expired is not owned, but free
   expect(await scene.exists(scene.lockKey("b"))).toBe(false);
 });
 
-it("R4 the grace can be chosen", async () => {
+it("R4 the grace period is configurable", async () => {
   const scene = scenes.open();
   const database = scene.rest.database({ graceMs: 12_000 });
   const owner = scene.owner();

@@ -7,7 +7,7 @@ import { DatabaseScene, useDatabase } from "../support/database-scene.ts";
 const scenes = useDatabase();
 const UNKNOWN = { code: "LOCK_DATABASE", applied: "unknown", retriable: true };
 
-/** Every operation must say "unknown", and none an outcome. */
+/** Every operation must report "unknown", and never an outcome. */
 async function expectUnknown(scene: DatabaseScene, database: Database): Promise<void> {
   const { claims, processHash } = scene.owner();
   const [{ key, lockData }] = claims;
@@ -54,7 +54,7 @@ describe.each(CLIENT_SETUPS)(
       session.disconnect();
     });
 
-    it("R9 a signal that has aborted, which the client turns into an answer, is unknown", async () => {
+    it("R9 an aborted signal, which the client turns into an answer, is unknown", async () => {
       const scene = scenes.open();
       const { session, prefix } = scene.rest;
       for (const reason of ["the user left", undefined]) {
@@ -90,7 +90,7 @@ const REPLIES: readonly unknown[] = [
 ];
 
 it.each(REPLIES.map((reply) => [reply]))(
-  "R9 %j is an answer of none of our scripts: unknown",
+  "R9 %j is not a reply of any of our scripts: unknown",
   async (reply) => {
     const client: RedisClient = { eval: () => Promise.resolve(reply) };
     const database = new RedisDatabase(client);

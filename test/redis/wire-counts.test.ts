@@ -14,7 +14,7 @@ const scenes = useDatabase();
 const ONCE = { ttl: TTL_MS, autoRenew: false } as const;
 
 describe.each([
-  ["one command a request", false],
+  ["one command per request", false],
   ["auto-pipelining", true],
 ])("with %s", (_, enableAutoPipelining) => {
   function open(options: Partial<LockServiceOptions> = {}) {
@@ -35,7 +35,7 @@ describe.each([
     expect(counters.byScript).toEqual({ acquire: 1, release: 1 });
   });
 
-  it("two keys at once cost the same", async () => {
+  it("two keys together cost the same", async () => {
     const { locks, counters } = open();
     await locks.withLock(["a", "b"], () => "done");
     expect(counters).toMatchObject({ requests: 2, commands: 2, applied: 2 });
@@ -59,7 +59,7 @@ describe.each([
     await Promise.all(held.map((lock) => lock.release()));
   });
 
-  it("a refusal by a holder of the service costs 1 request", async () => {
+  it("a refusal by a lock of the service costs 1 request", async () => {
     const { locks, counters } = open();
     const lock = await locks.acquire("key", ONCE);
     counters.reset();
@@ -93,7 +93,7 @@ describe.each([
     await lock.release();
   });
 
-  it("extend, isHeld and isLocked cost 1 each, forceRelease 2, what needs no answer 0", async () => {
+  it("extend, isHeld and isLocked cost 1 each, forceRelease 2, assertHeld 0", async () => {
     const { locks, counters } = open();
     const lock = await locks.acquire("key", ONCE);
     const costs = async (work: () => unknown): Promise<number> => {
@@ -121,7 +121,7 @@ describe.each([
   });
 });
 
-/** The system's runtime, whose pauses between renewals (a third of the TTL) end when told. */
+/** The system runtime, whose pauses between renewals (a third of the TTL) end on wake(). */
 function wakeableRuntime(): { readonly runtime: Runtime; readonly wake: () => void } {
   const pauses = new Set<() => void>();
   return {

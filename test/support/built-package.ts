@@ -7,12 +7,12 @@ import { promisify } from "node:util";
 export const ROOT: string = path.join(import.meta.dirname, "../..");
 export const run = promisify(execFile);
 
-/** The path of a command that the repository has installed. */
+/** The path of a command installed in the repository. */
 export function bin(name: string): string {
   return path.join(ROOT, "node_modules/.bin", name);
 }
 
-/** The package as it would be published, and a project beside it that has it installed. */
+/** The package as it would be published, and a project that has it installed. */
 export interface BuiltPackage {
   readonly folder: string;
   readonly project: string;
@@ -31,7 +31,7 @@ export async function buildPackage(): Promise<BuiltPackage> {
   for (const file of ["package.json", "README.md", "LICENSE", "CHANGELOG.md"]) {
     await cp(path.join(ROOT, file), path.join(folder, file));
   }
-  // A copy, as the installed package must find its peers in the project.
+  // A copy, because the installed package must find its peers in the project.
   await cp(folder, path.join(modules, "leasehold"), { recursive: true });
   for (const name of PEERS) {
     await symlink(path.join(ROOT, "node_modules", name), path.join(modules, name));

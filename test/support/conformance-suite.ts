@@ -3,13 +3,13 @@ import { conformanceCases, type ConformanceBackend } from "../../src/testing/ind
 
 export interface ExpectedOfSuite {
   readonly backend: () => Promise<ConformanceBackend>;
-  /** Only cases whose names begin so. */
+  /** Only cases whose names start with this. */
   readonly only?: string;
-  /** Why cases may be skipped; each must be met. */
+  /** Reasons for which cases may be skipped; each must occur. */
   readonly lacks?: readonly string[];
 }
 
-/** The published suite as tests of vitest, with what the backend lacks as visible skips. */
+/** The published suite as vitest tests; what the backend lacks shows as skipped. */
 export function describeConformance(name: string, options: ExpectedOfSuite): void {
   const { backend, only = "", lacks = [] } = options;
   const reasons = new Set<string>();

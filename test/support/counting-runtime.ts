@@ -1,6 +1,6 @@
 import { systemRuntime, type Runtime } from "../../src/index.ts";
 
-/** The system's runtime, which knows how many sleeps are under way. */
+/** The system runtime, counting its pending sleeps. */
 export function countingRuntime(): { readonly runtime: Runtime; readonly pending: () => number } {
   let pending = 0;
   return {

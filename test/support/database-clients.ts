@@ -27,7 +27,7 @@ export const CLIENT_SETUPS: readonly ClientSetup[] = (
   ),
 );
 
-/** A client that sends each command once, whatever else it does to it. */
+/** A client that sends each command once, however it encodes it. */
 export function clientWith(
   { url, token }: RestSession,
   { entry, ...setup }: ClientSetup,

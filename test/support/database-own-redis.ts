@@ -7,14 +7,14 @@ import { redisFromEnv } from "../../src/upstash/index.ts";
 import { env } from "../dev/own-redis.ts";
 import { DatabaseScene } from "./database-scene.ts";
 
-/** A database on a Redis that nobody else uses, so that a test may reconfigure the server. */
+/** A database on a dedicated Redis, so that a test may reconfigure the server. */
 export interface OwnRedis {
   open(): DatabaseScene;
-  /** Another way to the same Redis, on a connection of its own. */
+  /** Another front for the same Redis, with its own connection. */
   front(credentials?: string): Promise<RestFront>;
 }
 
-/** Starts a Redis for a test file. Every test has to undo what it does to the server. */
+/** Starts a Redis for a test file. Each test must undo what it does to the server. */
 export function useOwnRedis(args: readonly string[] = []): OwnRedis {
   let stack: Stack | undefined;
   const fronts: RestFront[] = [];
@@ -51,7 +51,7 @@ export function useOwnRedis(args: readonly string[] = []): OwnRedis {
   };
 }
 
-/** A client on a session of its own. */
+/** A client with its own session. */
 export function clientOf(front: RestFront): ReturnType<typeof redisFromEnv> {
   const { url, token } = front.openSession();
   return redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token });

@@ -11,25 +11,25 @@ import {
 import { formatOwnerHash } from "../../src/database/lock-record.ts";
 import { useRest, type Rest } from "./rest.ts";
 
-/** Asked for where a test names no time: far beyond any test's own length, in ms. */
+/** The default TTL, in ms: far longer than any test takes. */
 export const TTL_MS = 30_000;
 
 /** Redis and the database under test, without the LockService. */
 export interface DatabaseSceneOptions {
   readonly database: Database;
   readonly prefix: string;
-  /** Runs a command beside the database, to look or to interfere. */
+  /** Runs a command that bypasses the database, to look or to interfere. */
   readonly command: (...command: (string | number)[]) => Promise<unknown>;
 }
 
 export interface OwnerOptions {
   readonly trace?: string;
   readonly processHash?: string;
-  /** What the record says; null leaves it out, as distributed-locker does. */
+  /** The value in the record; null leaves it out, as distributed-locker does. */
   readonly livenessMs?: number | null;
 }
 
-/** A database, the keys it uses, and what Redis has at them. */
+/** A database, the keys it uses, and what Redis stores at them. */
 export class DatabaseScene {
   readonly database: Database;
   readonly prefix: string;
@@ -41,7 +41,7 @@ export class DatabaseScene {
     this.command = command;
   }
 
-  /** One acquisition to be, with a process hash of its own. */
+  /** A prospective acquisition, with its own process hash. */
   owner(keys: string | readonly [string, ...string[]] = "key", options: OwnerOptions = {}): Owner {
     return new Owner(this, typeof keys === "string" ? [keys] : keys, options);
   }
@@ -54,7 +54,7 @@ export class DatabaseScene {
     return `${this.prefix}fence`;
   }
 
-  /** The text stored at a key of Redis; null when there is none. */
+  /** The text stored at a Redis key; null if there is none. */
   async text(redisKey: string): Promise<string | null> {
     return (await this.command("GET", redisKey)) as string | null;
   }
@@ -64,7 +64,7 @@ export class DatabaseScene {
     return text === null ? null : (JSON.parse(text) as Record<string, unknown>);
   }
 
-  /** Ms left of a key of Redis; -1 without expiry, -2 without key. */
+  /** Remaining TTL of a Redis key in ms; -1 without expiry, -2 without key. */
   async pttl(redisKey: string): Promise<number> {
     return Number(await this.command("PTTL", redisKey));
   }
@@ -73,7 +73,7 @@ export class DatabaseScene {
     return Number(await this.command("EXISTS", redisKey)) === 1;
   }
 
-  /** Removes what tests at this level leave on purpose. */
+  /** Removes what tests at this level deliberately leave behind. */
   async clear(): Promise<void> {
     const pattern = `${this.prefix.replaceAll(/[[\]?*\\]/g, "\\$&")}*`;
     const keys = (await this.command("KEYS", pattern)) as string[];
@@ -81,7 +81,7 @@ export class DatabaseScene {
   }
 }
 
-/** One acquisition: what it asks, as the lock service would, and the names of its keys. */
+/** One acquisition: its requests, as the lock service would make them, and the names of its keys. */
 export class Owner {
   readonly claims: readonly [Claim, ...Claim[]];
   readonly processHash: string;
@@ -122,7 +122,7 @@ export class Owner {
     return `${this.#scene.prefix}gone:${this.ownerHash}`;
   }
 
-  /** This owner as somebody who may be dead. */
+  /** This owner as a suspect, which may be dead. */
   get suspects(): Suspect[] {
     return this.claims.map(({ key, lockData: { ownerHash, processHash } }) => ({
       key,
@@ -141,7 +141,7 @@ export class Owner {
     return outcome;
   }
 
-  /** Renews every claim, under `fence` if another than its own is named. */
+  /** Renews every claim, under its own fence unless `fence` names another. */
   renew(
     options: { ttlMs?: number; livenessMs?: number; fence?: number } = {},
   ): Promise<readonly RenewOutcome[]> {
@@ -161,7 +161,7 @@ export class Owner {
   }
 }
 
-/** Gives each test of a file a database on a session of its own, and removes its keys after it. */
+/** Gives each test of a file a database on its own session, and removes its keys afterwards. */
 export function useDatabase(): { open(rest?: Rest): DatabaseScene & { readonly rest: Rest } } {
   const rests = useRest();
   const opened: DatabaseScene[] = [];

@@ -2,12 +2,12 @@ import { Redis } from "@upstash/redis";
 import type { RedisClient } from "../../src/index.ts";
 import type { Rest } from "./rest.ts";
 
-/** The real client as most people make it: it sends up to 6 times by itself, and parses JSON. */
+/** The real client with its defaults: it sends up to 6 times by itself, and parses JSON. */
 export function resendingClient({ session: { url, token } }: Rest): Redis {
   return new Redis({ url, token, enableTelemetry: false });
 }
 
-/** A client that can go silent: while `isStuck`, no call of it ever settles or sends. */
+/** A client that can go silent: while `isStuck`, its calls send nothing and never settle. */
 export class StuckClient implements RedisClient {
   isStuck = true;
   readonly #client: RedisClient;
@@ -21,7 +21,7 @@ export class StuckClient implements RedisClient {
   }
 }
 
-/** A client that notes the script of every command it is asked for, before it sends it. */
+/** A client that logs the script of every command before it sends it. */
 export class LoggingClient implements RedisClient {
   readonly log: string[];
   readonly #client: RedisClient;

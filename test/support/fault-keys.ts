@@ -1,10 +1,10 @@
 import type { LockData } from "../../src/index.ts";
 import type { Rest } from "./rest.ts";
 
-/** The record of an owner who is nobody of ours. */
+/** Process hash of a holder that is none of our clients. */
 export const THIEF = "thief/1.1";
 
-/** What Redis stores for one lock, to look at and to interfere with, past counters and faults. */
+/** What Redis stores for one lock, to look at and to interfere with, bypassing counters and faults. */
 export class StoredLock {
   readonly #rest: Rest;
   readonly #key: string;
@@ -41,7 +41,7 @@ export class StoredLock {
     await this.#rest.command("DEL", this.name);
   }
 
-  /** The holder's process record is gone, as after its liveness has ended. */
+  /** The holder's process record is gone, as if its liveness had expired. */
   async killHolder(): Promise<void> {
     await this.#rest.command("DEL", await this.#procName());
   }
@@ -72,7 +72,7 @@ export class StoredLock {
   }
 }
 
-/** The counter all fences are drawn from. */
+/** The counter that all fences are drawn from. */
 export async function fenceCounter(rest: Rest): Promise<number> {
   return Number(await rest.command("GET", `${rest.prefix}fence`));
 }

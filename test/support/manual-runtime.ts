@@ -1,13 +1,13 @@
 import { randomInt } from "node:crypto";
 import { ManualRuntime as PublishedRuntime } from "../../src/testing/index.ts";
 
-/** The published manual runtime, with dials for what a test turns in mid-flight. */
+/** The published manual runtime, with setters for what tests change while it runs. */
 export class ManualRuntime extends PublishedRuntime {
-  /** What `random()` says: 0 gives each pause its full length. */
+  /** What `random()` returns: 0 gives each pause its full length. */
   chance = 0;
 
   constructor() {
-    // Tokens unlike any other run's: tests share one Redis, and tombstones of runs before.
+    // Tokens that differ from run to run: tests share one Redis, with tombstones of earlier runs.
     super({ seed: randomInt(2 ** 32), wall: Date.now() });
   }
 
@@ -31,7 +31,7 @@ export class ManualRuntime extends PublishedRuntime {
     this.jump({ monotonic: ms - this.monotonic });
   }
 
-  /** How long those who sleep now have left, in ms, shortest first. */
+  /** Remaining times of the pending sleeps, in ms, shortest first. */
   get sleeping(): readonly number[] {
     return this.pendingSleeps;
   }

@@ -7,7 +7,7 @@ interface Entry {
   readonly until: number;
 }
 
-/** A backend as somebody may write it in an afternoon: only what Database asks for, over a Map. */
+/** A minimal backend, as a user may write it: only what Database requires, over a Map. */
 export class MinimalDatabase extends Database {
   readonly entries = new Map<string, Entry>();
 
@@ -92,7 +92,7 @@ export class MinimalDatabase extends Database {
     return entry !== undefined && entry.until > this.#now() ? entry.text : undefined;
   }
 
-  /** Never for less than what was there had left. */
+  /** Never shortens the remaining TTL. */
   #write(name: string, data: object, ttlMs: number): void {
     const left = this.#text(name) ? (this.entries.get(name)?.until ?? 0) : 0;
     const until = Math.max(left, this.#now() + ttlMs);

@@ -28,15 +28,15 @@ export interface OriginalOptions {
 
 type Command = (...command: (string | number)[]) => Promise<unknown>;
 
-/** It tells owner hashes apart with this, and so must everybody who shares its locks. */
+/** How it parses owner hashes; everyone who shares its locks must match. */
 const OWNER_HASH = /^(.+)@([^/]+\/\d+\.\d+)\.\d+(#.*)?$/s;
 
-/** Counts the owner hashes of this process. */
+/** Number of owner hashes created by this process. */
 let owners = 0;
 
 /**
- * One process of a Node fleet that runs distributed-locker: a stand-in with its record format, its
- * keys and its steps, over TCP. It knows nothing of leasehold.
+ * One process of a Node fleet that runs distributed-locker: a stand-in with the same record format,
+ * keys and steps, over TCP. It knows nothing about leasehold.
  */
 export class OriginalLocker {
   readonly processHash = `web-1/${process.pid}.${process.hrtime.bigint()}${randomInt(1_000)}`;
@@ -50,7 +50,7 @@ export class OriginalLocker {
     this.#options = { reportWriteMs: 2_000, reportTtlMs: 10_000, lockTtlMs: 300_000, ...options };
   }
 
-  /** Tries to create; if refused, looks at the holder's process; if that is dead, deletes and tries again. */
+  /** Tries to create; if refused, checks the holder's process; if that is dead, deletes and tries again. */
   async acquire(key: string, trace?: string): Promise<OriginalOutcome> {
     await this.#startReporting();
     const ownerHash = `${key}@${this.processHash}.${(owners += 1)}${trace ? `#${trace}` : ""}`;
@@ -80,7 +80,7 @@ export class OriginalLocker {
     return this.#eval(DELETE_IF_OWNER, key, record.ownerHash);
   }
 
-  /** What its heartbeats look at: the stored record must still be one's own. */
+  /** What its heartbeats check: the stored record must still be its own. */
   async isHeld(key: string, { ownerHash }: OriginalRecord): Promise<boolean> {
     return (await this.#read(key))?.ownerHash === ownerHash;
   }
@@ -108,7 +108,7 @@ export class OriginalLocker {
     await this.#command("DEL", this.#procName(this.processHash));
   }
 
-  /** No more reports. */
+  /** Stops the liveness reports. */
   async stop(): Promise<void> {
     this.#end.abort();
     await this.#reporting;
@@ -164,14 +164,14 @@ function recordOf(text: unknown): OriginalRecord | null {
   return typeof text === "string" && text !== "" ? (JSON.parse(text) as OriginalRecord) : null;
 }
 
-/** Gives the tests of a file processes of the original on one TCP connection, and ends them. */
+/** Gives the tests of a file processes of the original on one TCP connection, and stops them afterwards. */
 export function useOriginals(): { readonly start: (options: OriginalOptions) => OriginalLocker } {
   const client = createClient();
   let redis: typeof client | undefined;
   const started: OriginalLocker[] = [];
   beforeAll(async () => {
     redis = createClient({ url: inject("redisUrl") });
-    // A failed command rejects by itself.
+    // A failed command rejects on its own.
     redis.on("error", () => {});
     await redis.connect();
   });

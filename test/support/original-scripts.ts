@@ -1,4 +1,4 @@
-/** What a process running distributed-locker asks of Redis, as its documents describe it. */
+/** The scripts that distributed-locker sends to Redis, as its documentation describes them. */
 
 /** KEYS: lock. ARGV: record, ttlMs. Returns { status, record }. The empty string counts as absent. */
 export const CREATE = `
@@ -8,7 +8,7 @@ redis.call("SET", KEYS[1], ARGV[1], "PX", tonumber(ARGV[2]))
 return { "SUCCESS", ARGV[1] }
 `;
 
-/** What both of the following begin with. KEYS: lock. ARGV: owner hash. */
+/** Common start of the following two. KEYS: lock. ARGV: owner hash. */
 const OWNED_ONLY = `
 local found = redis.call("GET", KEYS[1]) or ""
 if found == "" then return { "NO_KEY", "" } end

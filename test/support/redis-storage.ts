@@ -2,7 +2,7 @@ import type { RawStorage } from "../../src/testing/index.ts";
 
 type Command = (...command: (string | number)[]) => Promise<unknown>;
 
-/** What a RedisDatabase stores under `prefix`, past its scripts. */
+/** What a RedisDatabase stores under `prefix`, bypassing its scripts. */
 export function redisStorage(
   prefix: string,
   command: Command,

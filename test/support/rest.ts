@@ -13,29 +13,29 @@ import {
 import { redisFromEnv } from "../../src/upstash/index.ts";
 import { countingRuntime } from "./counting-runtime.ts";
 
-/** How long a tombstone of a test may live: long enough to be met, short enough to wait for. */
+/** How long tombstones last in tests: long enough to take effect, short enough to wait for. */
 export const GRACE_MS = 30_000;
 
-/** One client of the REST front, with keys, counters and faults of its own. */
+/** One client of the REST front, with its own keys, counters and faults. */
 export interface Rest {
   readonly session: RestSession;
-  /** In front of every key of this test. */
+  /** Prefix of every key of this test. */
   readonly prefix: string;
-  /** The client that `redisFromEnv` makes. */
+  /** The client that `redisFromEnv` creates. */
   readonly redis: Redis;
-  /** Runs a command past the counters and faults, to look or to interfere. */
+  /** Runs a command that bypasses counters and faults, to look or to interfere. */
   command(...command: (string | number)[]): Promise<unknown>;
   database(options?: RedisDatabaseOptions): RedisDatabase;
   locks(options?: Partial<LockServiceOptions>): LockService;
-  /** What `waitUntil` was given by the services of `locks()`. */
+  /** The promises that the services of `locks()` gave to `waitUntil`. */
   readonly pledges: Promise<unknown>[];
-  /** Sleeps of the library that are still under way. */
+  /** The library's pending sleeps. */
   readonly pendingSleeps: () => number;
 }
 
 /**
- * Gives each test of a file a session of its own, and checks after each test that nothing is left:
- * no sleeping timer, no key but `fence` and those that expire within the grace.
+ * Gives each test of a file its own session, and checks after each test that nothing is left behind:
+ * no pending timer, and no key but `fence` and those that expire within the grace period.
  */
 export function useRest(): { readonly open: () => Rest } {
   let front: RestFront | undefined;
@@ -51,7 +51,10 @@ export function useRest(): { readonly open: () => Rest } {
   afterEach(async () => {
     for (const rest of opened.splice(0)) {
       rest.session.faults.clear();
-      expect(await settledInTime(rest.pledges), "every pledge to waitUntil has settled").toBe(true);
+      expect(
+        await settledInTime(rest.pledges),
+        "every promise given to waitUntil has settled",
+      ).toBe(true);
       await rest.session.settled();
       await expectNothingLeft(rest);
       rest.session.close();
@@ -96,7 +99,7 @@ function openRest(session: RestSession, admin: Redis): Rest {
   };
 }
 
-/** A test that failed may hold a lock still, and its pledge with it, for a quarter of an hour. */
+/** A failed test may still hold a lock, and keep its waitUntil promise pending, for a quarter of an hour. */
 async function settledInTime(pledges: readonly Promise<unknown>[]): Promise<boolean> {
   const end = new AbortController();
   const late = systemRuntime.sleep(15_000, end.signal).then(() => false);
@@ -106,7 +109,7 @@ async function settledInTime(pledges: readonly Promise<unknown>[]): Promise<bool
 
 async function expectNothingLeft(rest: Rest): Promise<void> {
   const { prefix, pendingSleeps } = rest;
-  expect(pendingSleeps(), "sleeps still under way").toBe(0);
+  expect(pendingSleeps(), "pending sleeps").toBe(0);
   const keys = (await rest.command(
     "KEYS",
     `${prefix.replaceAll(/[[\]?*\\]/g, "\\$&")}*`,
@@ -114,7 +117,7 @@ async function expectNothingLeft(rest: Rest): Promise<void> {
   for (const key of keys) {
     if (key === `${prefix}fence`) continue;
     const ttl = Number(await rest.command("PTTL", key));
-    expect(key.slice(prefix.length), "a key that is left").toMatch(/^gone:/);
+    expect(key.slice(prefix.length), "a key left behind").toMatch(/^gone:/);
     expect(ttl, `PTTL of ${key}`).toBeGreaterThan(0);
     expect(ttl, `PTTL of ${key}`).toBeLessThanOrEqual(GRACE_MS);
   }

@@ -7,7 +7,7 @@ import { MinimalDatabase } from "../support/minimal-database.ts";
 
 const ANSWER_MS = 50;
 
-/** Answers "not now", each time after a while. */
+/** Refuses temporarily (LOADING), each time after a while. */
 class LoadingDatabase extends MemoryDatabase {
   asked = 0;
   released = 0;
@@ -29,7 +29,7 @@ class LoadingDatabase extends MemoryDatabase {
   }
 }
 
-/** One client's way to a minimal database: the primitive that creates is slow, and may lose its answer. */
+/** One client's connection to a minimal database: tryCreate is slow, and may lose its answer. */
 class SlowDatabase extends MinimalDatabase {
   createMs: number[] = [];
   lostMs: number[] = [];
@@ -55,9 +55,9 @@ class SlowDatabase extends MinimalDatabase {
   }
 }
 
-it("who is told 'not now' does not ask again with less time than that answer took", async () => {
+it("a temporarily refused call does not retry with less time left than that answer took", async () => {
   const runtime = new ManualRuntime();
-  // Asked at 0, 150 and 400 ms; what a fourth send at 850 ms were left would make its fate unknown.
+  // Sent at 0, 150 and 400 ms; a fourth send at 850 ms would time out, and its outcome be unknown.
   const database = new LoadingDatabase({ runtime, requestTimeout: 870 });
   const locks = new LockService({ database, runtime });
   const outcome = expect(locks.tryAcquire("a")).rejects.toMatchObject({
@@ -69,7 +69,7 @@ it("who is told 'not now' does not ask again with less time than that answer too
   expect([database.asked, database.released]).toEqual([3, 0]);
 });
 
-it("a copy of a granted acquire that comes after the lock has ended creates nothing", async () => {
+it("a copy of a granted acquire that arrives after the lock has expired creates nothing", async () => {
   const runtime = new ManualRuntime();
   const memory = new MemoryDatabase({ runtime });
   const database = new FaultyDatabase(memory, { runtime });
@@ -86,8 +86,8 @@ it("a copy of a granted acquire that comes after the lock has ended creates noth
   expect(await locks.isLocked("a")).toBe(false);
 });
 
-describe("where nothing remembers tokens", () => {
-  it("a copy of a refused send does not make two believe", async () => {
+describe("on a backend that does not remember tokens", () => {
+  it("a copy of a refused send does not make two clients believe they hold the lock", async () => {
     const runtime = new ManualRuntime();
     const store = new MinimalDatabase({ runtime });
     const [locks, holder] = [1, 2].map(
@@ -105,7 +105,7 @@ describe("where nothing remembers tokens", () => {
     await runtime.advance(1_100);
     await held?.release();
     for (const copy of sent.splice(0)) await create(...copy);
-    // Its liveness has ended: whoever sees it takes over, in the very moment in which it is asked again.
+    // Its liveness has expired: another may take over, at the very moment it is retried.
     const record = await store.readLockData("a");
     await runtime.advance(400);
     await store.tryDelete("a", record?.ownerHash ?? "");
@@ -116,7 +116,7 @@ describe("where nothing remembers tokens", () => {
     await lock?.release();
   });
 
-  it("a call may wait for longer than the time of its lock", async () => {
+  it("a call may wait longer than its lock's TTL", async () => {
     const runtime = new ManualRuntime();
     const database = new MinimalDatabase({ runtime });
     const locks = new LockService({ database, runtime, autoRenew: false });
@@ -131,7 +131,7 @@ describe("where nothing remembers tokens", () => {
     await lock.release();
   });
 
-  it("a call whose own lock may be in its way is not told that another holds it", async () => {
+  it("a call that may be blocked by its own lock does not report that another holds it", async () => {
     const runtime = new ManualRuntime();
     const faulty = new FaultyDatabase(new MinimalDatabase({ runtime }), { runtime });
     const locks = new LockService({ database: faulty, runtime, autoRenew: false });
@@ -146,13 +146,13 @@ describe("where nothing remembers tokens", () => {
     expect(await locks.isLocked("a")).toBe(false);
   });
 
-  it("a call does not believe in a lock whose liveness had ended before it was told", async () => {
+  it("a call does not believe it holds a lock whose liveness expired before the answer", async () => {
     const runtime = new ManualRuntime();
     const store = new MinimalDatabase({ runtime });
     const slow = new SlowDatabase(store, { runtime });
     const locks = new LockService({ database: slow, runtime, autoRenew: false });
     const other = new LockService({ database: store, runtime, autoRenew: false });
-    // Applied at 600 ms, its answer lost at 1,050: its liveness has ended at 1,000.
+    // Applied at 600 ms, its answer lost at 1,050: its liveness expired at 1,000.
     slow.createMs = [600];
     slow.lostMs = [450];
     const acquiring = locks.acquire("a", { ttl: 1_000, waitTimeout: 5_000 });
@@ -161,7 +161,7 @@ describe("where nothing remembers tokens", () => {
     const record = await store.readLockData("a");
     const { ownerHash = "", processHash = "" } = record ?? {};
     expect(await store.readProcessData(processHash)).toBeNull();
-    // Whoever has seen it dead deletes it, when it has been sent again.
+    // Another client that saw it dead deletes it, after it was sent again.
     await runtime.advance(100);
     await store.tryDelete("a", ownerHash);
     await expect(acquiring).rejects.toMatchObject({ reason: "error" });

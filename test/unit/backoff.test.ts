@@ -16,7 +16,7 @@ it("stays at the longest delay after any number of retries", () => {
   expect(backoffDelay({ ...OPTIONS, multiplier: 1 }, 100_000, runtime)).toBe(100);
 });
 
-it("shortens a delay by chance, by no more than a half, and never lengthens it", () => {
+it("jitter shortens a delay by at most half, and never lengthens it", () => {
   const runtime = new ManualRuntime();
   const jittered = { ...OPTIONS, jitter: true };
   expect(backoffDelay(jittered, 1, runtime)).toBe(200);
@@ -26,7 +26,7 @@ it("shortens a delay by chance, by no more than a half, and never lengthens it",
   expect(backoffDelay(jittered, 1, runtime)).toBeGreaterThanOrEqual(100);
 });
 
-it("does not ask for chance when jitter is off", () => {
+it("draws no random number when jitter is off", () => {
   const runtime = { random: (): number => expect.fail("random() was called") };
   expect(backoffDelay(OPTIONS, 0, runtime)).toBe(100);
 });

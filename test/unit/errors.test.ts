@@ -2,7 +2,7 @@ import path from "node:path";
 import { expect, it } from "vitest";
 import * as errors from "../../src/errors.ts";
 
-// Under another name it is another module, as a duplicate in node_modules would be.
+// Another specifier loads another module, like a duplicate in node_modules.
 const duplicate = path.join(import.meta.dirname, "../../src/errors.ts?duplicate");
 const other = (await import(duplicate)) as typeof errors;
 
@@ -16,7 +16,7 @@ const samples = (from: typeof errors): readonly (readonly [errors.LockErrorCode,
   ["LOCK_DATABASE", new from.DatabaseError("no", { applied: "unknown", retriable: true })],
 ];
 
-it("recognises an error of another copy of the package, where instanceof fails", () => {
+it("recognizes an error of another copy of the package, where instanceof fails", () => {
   for (const [code, error] of samples(other)) {
     expect(error).not.toBeInstanceOf(errors.LockError);
     expect(errors.isLockError(error)).toBe(true);
@@ -33,26 +33,26 @@ it("tells the kinds apart by their code", () => {
 });
 
 it.each([[undefined], [null], ["LOCK_LOST"], [{ code: "LOCK_LOST" }], [new Error("LOCK_LOST")]])(
-  "takes %o for no error of ours",
+  "does not recognize %o as a lock error",
   (value) => {
     expect(errors.isLockError(value)).toBe(false);
     expect(errors.isLockError(value, "LOCK_LOST")).toBe(false);
   },
 );
 
-it("does not show the holder of a refused lock to a logger", () => {
+it("does not expose the holder of a refused lock to a logger", () => {
   const error = new errors.LockAcquisitionError("held", "k", "held", { holder: "someone" });
   expect(error.holder).toBe("someone");
   expect(JSON.stringify(error)).not.toContain("someone");
   expect(Object.keys(error)).not.toContain("holder");
 });
 
-it("takes the failure of another copy's database for what it says", () => {
+it("classifies a DatabaseError of another copy of the package by its fields", () => {
   const refused = new other.DatabaseError("WRONGPASS", { applied: "no", retriable: false });
   expect(errors.classifyFailure(refused)).toMatchObject({ applied: "no", retriable: false });
 });
 
-it("takes an error of unknown make for an unknown outcome", () => {
+it("classifies an unknown error as an unknown outcome", () => {
   expect(errors.classifyFailure(new TypeError("fetch failed"))).toEqual({
     applied: "unknown",
     retriable: true,

@@ -17,7 +17,7 @@ it("calls every listener in the order of subscription, each until it is removed"
   expect(heard).toEqual(["a1", "b1", "b2"]);
 });
 
-it("hears the same listener once, however often it is subscribed", () => {
+it("calls the same listener once, however often it is subscribed", () => {
   const events = new Events<number>();
   const listener = vi.fn<(event: number) => void>();
   events.subscribe(listener);
@@ -26,7 +26,7 @@ it("hears the same listener once, however often it is subscribed", () => {
   expect(listener).toHaveBeenCalledOnce();
 });
 
-it("reports a listener that throws on the console, and disturbs neither the others nor the work", () => {
+it("reports a listener that throws on the console, without disturbing the others or the work", () => {
   const reported = vi.spyOn(console, "error").mockImplementation(() => {});
   const events = new Events<number>();
   const error = new Error("from the listener");

@@ -16,7 +16,7 @@ function optionOf(check: () => unknown): string {
 }
 
 it.each(["a", "order:17", "with space", "émoji 🔒", "a@b#c", "x".repeat(1_000), "é".repeat(500)])(
-  "accepts the key %j as it is",
+  "accepts the key %j unchanged",
   (key) => {
     expect(checkKey(key)).toBe(key);
   },
@@ -27,7 +27,7 @@ it.each([
   ["of 1,001 bytes", "x".repeat(1_001)],
   ["of 501 characters but 1,002 bytes", "é".repeat(501)],
   ["with NUL", "a\0b"],
-  ["with the mark of bytes that were no text", "caf\uFFFD"],
+  ["with the replacement character U+FFFD", "caf\uFFFD"],
   ["with a lone high surrogate", `a${LONE}`],
   ["with a lone low surrogate", "\udc00b"],
   ["that is a number", 17],
@@ -58,18 +58,18 @@ it.each([
   ["of 257 bytes", "x".repeat(257)],
   ["with a lone surrogate", LONE],
   ["with NUL", "\0"],
-  ["with the mark of bytes that were no text", "\uFFFD"],
+  ["with the replacement character U+FFFD", "\uFFFD"],
   ["that is a number", 1],
 ])("refuses a trace %s", (_, trace) => {
   expect(optionOf(() => checkTrace(trace))).toBe("trace");
 });
 
-it("accepts a trace of 256 bytes, also an empty one", () => {
+it("accepts a trace of 256 bytes, and an empty one", () => {
   expect(checkTrace("x".repeat(256))).toHaveLength(256);
   expect(checkTrace("")).toBe("");
 });
 
-it("accepts an empty keyPrefix and refuses one that is no text", () => {
+it("accepts an empty keyPrefix and refuses one that is not text", () => {
   expect(checkKeyPrefix("")).toBe("");
   expect(optionOf(() => checkKeyPrefix(null))).toBe("keyPrefix");
   expect(optionOf(() => checkKeyPrefix(`${LONE}:`))).toBe("keyPrefix");

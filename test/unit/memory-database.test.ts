@@ -8,7 +8,7 @@ function scene(): { runtime: ManualRuntime; database: MemoryDatabase; locks: Loc
   return { runtime, database, locks: new LockService({ database, runtime }) };
 }
 
-it("a lock service on it locks, renews and releases without waiting", async () => {
+it("a lock service on it acquires, renews and releases in simulated time", async () => {
   const { runtime, database, locks } = scene();
   const renewals: LockEvent[] = [];
   locks.events.subscribe((event) => {
@@ -25,7 +25,7 @@ it("a lock service on it locks, renews and releases without waiting", async () =
   expect(database.store.names()).toEqual(["fence", expect.stringMatching(/^gone:key@/)]);
 });
 
-it("databases on one store are as many processes", async () => {
+it("databases on one store act as separate processes", async () => {
   const { runtime, database, locks } = scene();
   const others = new LockService({
     database: new MemoryDatabase({ store: database.store }),
@@ -52,7 +52,7 @@ it("the store's clock decides expiry, whatever clock a process has", async () =>
   expect(await other.inspect("key")).toBeNull();
 });
 
-it("a tombstone ends with its grace", async () => {
+it("a tombstone expires with its grace period", async () => {
   const { runtime, database } = scene();
   const strict = new MemoryDatabase({ store: database.store, graceMs: 1_000 });
   const locks = new LockService({ database: strict, runtime });
@@ -62,14 +62,14 @@ it("a tombstone ends with its grace", async () => {
   expect(database.store.names()).toEqual(["fence"]);
 });
 
-it("R6 a clock set beyond all reason leaves room to count", async () => {
+it("R6 an absurdly late clock still leaves room to count", async () => {
   const runtime = new ManualRuntime({ wall: 8.6e15 });
   const locks = new LockService({ database: new MemoryDatabase({ runtime }), runtime });
   const lock = await locks.acquire("key", { autoRenew: false });
   expect(lock.fence).toBe(2 ** 52 + 1);
 });
 
-it("R6 a store that lost everything goes on above the fences this process has seen", async () => {
+it("R6 a store that lost everything continues above the fences this process has seen", async () => {
   const { runtime, database, locks } = scene();
   const first = await locks.acquire("key", { autoRenew: false });
   database.store.clear();
@@ -78,7 +78,7 @@ it("R6 a store that lost everything goes on above the fences this process has se
   expect(second.fence).toBe((first.fence ?? 0) + 1);
 });
 
-it("a store shows what is there, and lets a test interfere", async () => {
+it("a store lets a test inspect and change its contents", async () => {
   const runtime = new ManualRuntime();
   const store = new MemoryStore(runtime);
   store.set("a", "text", 100);
@@ -97,7 +97,7 @@ it("a store shows what is there, and lets a test interfere", async () => {
   expect([store.delete("a"), store.delete("b")]).toEqual([false, true]);
 });
 
-it("a full store refuses an acquire for certain, and ends no lease", async () => {
+it("a full store definitely refuses an acquire, and ends no lease", async () => {
   const { runtime, database, locks } = scene();
   const lock = await locks.acquire("a", { ttl: 3_000 });
   database.store.isFull = true;
@@ -111,7 +111,7 @@ it("a full store refuses an acquire for certain, and ends no lease", async () =>
   expect(await locks.isLocked("a")).toBe(false);
 });
 
-it("wrong options are refused, with their names", async () => {
+it("wrong options are refused by name", async () => {
   expect(() => new MemoryDatabase({ graceMs: 0 })).toThrow(/^graceMs: /);
   const request = { claims: [], ttlMs: 100, livenessMs: 100, suspects: [] };
   const database = new MemoryDatabase();

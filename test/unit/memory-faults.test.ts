@@ -24,7 +24,7 @@ function create(faulty: FaultyDatabase): Promise<unknown> {
   return faulty.tryCreate("key", faulty.createLockData(claim), 10_000);
 }
 
-it("without faults it is the database it wraps", async () => {
+it("without faults it behaves like the database it wraps", async () => {
   const { memory, faulty, runtime } = scene();
   expect(faulty.capabilities).toEqual(memory.capabilities);
   expect(faulty.requestTimeout).toBe(memory.requestTimeout);
@@ -41,7 +41,7 @@ it("without faults it is the database it wraps", async () => {
   expect(runtime.pendingSleeps.length).toBeLessThanOrEqual(1);
 });
 
-it("a command that fails is not applied; the caller knows it only if that is definite", async () => {
+it("a command that fails is not applied; the caller knows so only if the failure is definite", async () => {
   const { memory, faulty } = scene();
   const fault = faulty.inject({ kind: "fail", operations: ["tryCreate"], times: 1 });
   await expect(create(faulty)).rejects.toMatchObject({ applied: "unknown", retriable: true });
@@ -59,7 +59,7 @@ it("a command whose answer is lost is applied", async () => {
   expect(await memory.readLockData("key")).toMatchObject({ ownerHash: claim.ownerHash });
 });
 
-it("tryDelete answers a passing failure with retriableError, as the contract wants", async () => {
+it("tryDelete answers a temporary failure with retriableError, as the contract requires", async () => {
   const { faulty } = scene();
   const fault = faulty.inject({ kind: "fail", operations: ["tryDelete"] });
   expect(await faulty.tryDelete("key", "a")).toMatchObject({
@@ -71,7 +71,7 @@ it("tryDelete answers a passing failure with retriableError, as the contract wan
   await expect(faulty.tryDelete("key", "a")).rejects.toMatchObject({ applied: "no" });
 });
 
-it("a delay holds the request, or the answer, back", async () => {
+it("a delay holds back the request or the answer", async () => {
   const { memory, faulty, runtime } = scene();
   faulty.inject({ kind: "delay", ms: 500, times: 1 });
   const created = create(faulty);
@@ -101,7 +101,7 @@ it("a command delayed beyond the request timeout is unknown to its caller, and a
   expect(await memory.readLockData("key")).not.toBeNull();
 });
 
-it("a duplicated command is applied twice, and answered by the one wanted", async () => {
+it("a duplicated command is applied twice, and answered by the chosen one", async () => {
   const { faulty } = scene();
   await create(faulty);
   const duplicate: Fault = { kind: "duplicate", operations: ["tryDelete"], times: 1 };
@@ -112,7 +112,7 @@ it("a duplicated command is applied twice, and answered by the one wanted", asyn
   expect(await faulty.tryDelete("key", claim.ownerHash)).toMatchObject({ status: "NO_KEY" });
 });
 
-it("a fault hits what it is told to: after skip, so many times, until it is removed", async () => {
+it("a fault hits the chosen operations: after skip, at most times, until it is removed", async () => {
   const { faulty } = scene();
   const fault = faulty.inject({ kind: "fail", operations: ["inspect"], skip: 1, times: 2 });
   const outcomes = [];
@@ -127,7 +127,7 @@ it("a fault hits what it is told to: after skip, so many times, until it is remo
   expect(await faulty.inspect("key")).toBeNull();
 });
 
-it("chance is the seed's", async () => {
+it("the seed determines which commands a fault hits", async () => {
   const run = async (seed: number): Promise<number[]> => {
     const { faulty } = scene(seed);
     const fault = faulty.inject({ kind: "fail", probability: 0.5 });
@@ -145,7 +145,7 @@ it("chance is the seed's", async () => {
   expect(hits.at(-1)).toBeLessThan(40);
 });
 
-it("several faults take effect together, the oldest nearest to the caller", async () => {
+it("several faults take effect together, the oldest closest to the caller", async () => {
   const { memory, faulty, runtime } = scene();
   const delay = faulty.inject({ kind: "delay", ms: 100 });
   const lost = faulty.inject({ kind: "loseReply" });
@@ -167,7 +167,7 @@ it("a lock service survives lost answers: one lock, released, nothing left", asy
   expect(runtime.pendingSleeps).toEqual([]);
 });
 
-it("it wraps a database of primitives, and its process data too", async () => {
+it("it wraps a database of primitives, including its process data", async () => {
   const faulty = new FaultyDatabase(new MinimalDatabase());
   faulty.inject({ kind: "duplicate" });
   await faulty.saveProcessData("a/1.2", faulty.createProcessData(), 10_000);
@@ -179,7 +179,7 @@ it("it wraps a database of primitives, and its process data too", async () => {
   await faulty.terminate();
 });
 
-it("wrong faults are refused, with the name of what is wrong", () => {
+it("wrong faults are refused, naming what is wrong", () => {
   const { faulty } = scene();
   expect(() => faulty.inject({ kind: "fail", probability: 2 })).toThrow(/^probability: /);
   expect(() => faulty.inject({ kind: "fail", times: 0 })).toThrow(/^times: /);

@@ -3,14 +3,14 @@ import { ManualRuntime } from "../../src/testing/index.ts";
 
 const START = Date.UTC(2030, 0, 1);
 
-it("time stands still until it is moved, and then both clocks move", async () => {
+it("time stands still until it is advanced, and then both clocks advance", async () => {
   const runtime = new ManualRuntime();
   expect(runtime.now()).toEqual({ wall: START, monotonic: 0 });
   await runtime.advance(1_500);
   expect(runtime.now()).toEqual({ wall: START + 1_500, monotonic: 1_500 });
 });
 
-it("sleeps wake in the order of their time, each at its time", async () => {
+it("sleeps wake in order, each at its time", async () => {
   const runtime = new ManualRuntime({ wall: 1_000 });
   const woken: [string, number][] = [];
   const sleeper = async (name: string, ms: number): Promise<void> => {
@@ -31,7 +31,7 @@ it("sleeps wake in the order of their time, each at its time", async () => {
   expect(woken.at(-1)).toEqual(["late", 1_300]);
 });
 
-it("what a sleep wakes runs to its next sleep before the next one wakes", async () => {
+it("code woken by a sleep runs until its next sleep before another one wakes", async () => {
   const runtime = new ManualRuntime();
   const log: string[] = [];
   const chain = async (): Promise<void> => {
@@ -56,7 +56,7 @@ it("calls of advance queue up", async () => {
   expect(runtime.now().monotonic).toBe(200);
 });
 
-it("an abort wakes a sleep at once, and it leaves nothing behind", async () => {
+it("an abort wakes a sleep at once and leaves nothing behind", async () => {
   const runtime = new ManualRuntime();
   const abort = new AbortController();
   const slept = runtime.sleep(1_000, abort.signal);
@@ -67,7 +67,7 @@ it("an abort wakes a sleep at once, and it leaves nothing behind", async () => {
   expect(runtime.now().monotonic).toBe(0);
 });
 
-it("a sleep of no time waits for the next advance", async () => {
+it("a sleep of zero ms waits for the next advance", async () => {
   const runtime = new ManualRuntime();
   let woken = 0;
   void runtime.sleep(0).then(() => (woken += 1));
@@ -77,7 +77,7 @@ it("a sleep of no time waits for the next advance", async () => {
   expect(woken).toBe(2);
 });
 
-it("a jump moves one clock and wakes nobody", async () => {
+it("a jump moves one clock without waking any sleep", async () => {
   const runtime = new ManualRuntime();
   let isWoken = false;
   void runtime.sleep(100).then(() => (isWoken = true));
@@ -93,7 +93,7 @@ it("a jump moves one clock and wakes nobody", async () => {
   expect(runtime.now()).toEqual({ wall: START, monotonic: 500 });
 });
 
-it("random numbers and tokens are those of the seed", () => {
+it("the seed determines random numbers and tokens", () => {
   const draw = (runtime: ManualRuntime): (string | number)[] => [
     runtime.random(),
     runtime.randomId(),
@@ -109,16 +109,16 @@ it("random numbers and tokens are those of the seed", () => {
   }
 });
 
-it("runtimes that name no seed mint different tokens", () => {
+it("runtimes without a seed generate different tokens", () => {
   const tokens = Array.from({ length: 100 }, () => new ManualRuntime().randomId());
   expect(new Set(tokens).size).toBe(100);
 });
 
-it("random numbers can be given", () => {
+it("the source of random numbers can be replaced", () => {
   expect(new ManualRuntime({ random: () => 0.5 }).random()).toBe(0.5);
 });
 
-it("wrong times are refused, with their names", () => {
+it("wrong arguments are refused by name", () => {
   const runtime = new ManualRuntime();
   expect(() => runtime.jump({ monotonic: -1 })).toThrow(/^monotonic: /);
   expect(() => runtime.advance(Number.NaN)).toThrow(/^ms: /);

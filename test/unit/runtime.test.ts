@@ -19,11 +19,11 @@ it("leaves no listener on the signal of a sleep that ended by itself", async () 
   expect(getEventListeners(controller.signal, "abort")).toEqual([]);
 });
 
-it("does not sleep under a signal that has aborted", async () => {
+it("does not sleep with an aborted signal", async () => {
   await systemRuntime.sleep(3_600_000, AbortSignal.abort());
 });
 
-it("sleeps on when asked for longer than a timer can keep", async () => {
+it("sleeps longer than the longest timer when asked to", async () => {
   const controller = new AbortController();
   const woken = vi.fn<() => void>();
   const sleeping = systemRuntime.sleep(Infinity, controller.signal).then(woken);
@@ -33,7 +33,7 @@ it("sleeps on when asked for longer than a timer can keep", async () => {
   await sleeping;
 });
 
-it("mints tokens of the form the wire format asks for, no two alike", () => {
+it("generates unique tokens in the format that the wire format requires", () => {
   const tokens = Array.from({ length: 1_000 }, () => systemRuntime.randomId());
   expect(new Set(tokens).size).toBe(tokens.length);
   for (const token of tokens) expect(`leasehold/${token}`).toMatch(/^[^/@]+\/\d+\.\d+$/);

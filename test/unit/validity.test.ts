@@ -9,7 +9,7 @@ const at = (wall: number, monotonic = wall): Instant => ({
   monotonic,
 });
 
-/** Granted both TTLs by a request that left at `since`. */
+/** Granted with both TTLs by a request sent at `since`. */
 function granted(since: Instant, ttlMs: number, livenessMs: number): Lease {
   const runtime = new ManualRuntime();
   const database = new MemoryDatabase({ runtime });
@@ -43,7 +43,7 @@ describe("elapsed time", () => {
 });
 
 describe("a lease can be relied on: its validity", () => {
-  it("counts from before the request left, however late the answer came", () => {
+  it("counts from before the request was sent, however late the answer arrives", () => {
     const lease = granted(at(0), 10_000, 10_000);
     expect(lease.remainingMs(at(9_000))).toBe(800);
   });
@@ -67,13 +67,13 @@ describe("a lease can be relied on: its validity", () => {
     expect(granted(at(0), 10_000, 60_000).remainingMs(at(0))).toBe(9_800);
   });
 
-  it("goes on from a later proof", () => {
+  it("is extended by a later proof", () => {
     const lease = granted(at(0), 10_000, 10_000);
     lease.confirm({ ttlMs: 10_000, livenessMs: 10_000 }, at(5_000), at(5_100));
     expect(lease.remainingMs(at(5_100))).toBe(9_700);
   });
 
-  it("is not shortened by a proof that ends earlier or was delivered late", () => {
+  it("is not shortened by a proof that expires earlier or was delivered late", () => {
     const lease = granted(at(0), 60_000, 60_000);
     lease.confirm({ ttlMs: 1_000, livenessMs: 1_000 }, at(1_000), at(1_000));
     lease.confirm({ ttlMs: 30_000, livenessMs: 30_000 }, at(0), at(2_000));
@@ -88,7 +88,7 @@ describe("a lease can be relied on: its validity", () => {
     expect(lease.remainingMs(at(5_000))).toBe(58_800);
   });
 
-  it("ends on time although the wall clock is set back an hour", () => {
+  it("ends on time even if the wall clock is set back an hour", () => {
     const lease = granted(at(3_600_000, 0), 10_000, 10_000);
     expect(lease.remainingMs(at(0, 9_801))).toBeLessThan(0);
   });
@@ -98,7 +98,7 @@ describe("a lease can be relied on: its validity", () => {
     expect(lease.remainingMs(at(3_600_000, 5))).toBeLessThan(0);
   });
 
-  it("names as expiry the earlier TTL, without the margin, on the wall clock of now", () => {
+  it("reports the end of the shorter TTL as expiry, without the margin, by the current wall clock", () => {
     const clock = new ManualRuntime();
     const lease = granted(clock.now(), 60_000, 10_000);
     const start = clock.wall;

@@ -12,7 +12,7 @@ function spied(): { controller: AbortController; listeners: () => number } {
 }
 
 describe("a bounded wait", () => {
-  it("hands on a value that comes in time, and leaves no timer and no listener", async () => {
+  it("passes on a value that comes in time, and leaves no timer and no listener", async () => {
     const runtime = new ManualRuntime();
     const { controller, listeners } = spied();
     const value = await bounded(runtime, Promise.resolve(7), 1_000, controller.signal);
@@ -21,7 +21,7 @@ describe("a bounded wait", () => {
     expect(listeners()).toBe(0);
   });
 
-  it("hands on a failure without rejecting, and leaves no timer", async () => {
+  it("passes on a failure without rejecting, and leaves no timer", async () => {
     const runtime = new ManualRuntime();
     const error = new Error("no");
     const outcome = await bounded(runtime, Promise.reject(error), 1_000);
@@ -29,7 +29,7 @@ describe("a bounded wait", () => {
     expect(runtime.sleeping).toEqual([]);
   });
 
-  it("is late after its time and not before", async () => {
+  it("is late after its time, not before", async () => {
     const runtime = new ManualRuntime();
     const waiting = vi.fn<(outcome: unknown) => void>();
     void bounded(runtime, never(), 1_000).then(waiting);
@@ -49,14 +49,14 @@ describe("a bounded wait", () => {
     expect(listeners()).toBe(0);
   });
 
-  it("does not begin to wait under a signal that has aborted", async () => {
+  it("does not wait with an aborted signal", async () => {
     const runtime = new ManualRuntime();
     const outcome = await bounded(runtime, never(), 1_000, AbortSignal.abort());
     expect(outcome).toEqual({ ended: "aborted" });
     expect(runtime.sleeping).toEqual([]);
   });
 
-  it("drops a failure that comes too late in silence", async () => {
+  it("silently drops a failure that comes too late", async () => {
     const runtime = new ManualRuntime();
     const { promise, reject } = Promise.withResolvers<never>();
     const outcome = bounded(runtime, promise, 10);
@@ -68,7 +68,7 @@ describe("a bounded wait", () => {
 });
 
 describe("linked signals", () => {
-  it("abort with the first of several, and let go of the others", () => {
+  it("abort with the first of several, and detach from the others", () => {
     const [one, other] = [spied(), spied()];
     const linked = linkSignals([one.controller.signal, undefined, other.controller.signal]);
     other.controller.abort();
@@ -83,7 +83,7 @@ describe("linked signals", () => {
     expect(listeners()).toBe(0);
   });
 
-  it("can be let go of, also twice, without touching their sources", () => {
+  it("can be detached, even twice, without touching their sources", () => {
     const { controller, listeners } = spied();
     const linked = linkSignals([controller.signal]);
     expect(listeners()).toBe(1);

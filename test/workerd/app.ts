@@ -2,16 +2,16 @@ import { Hono } from "hono";
 import { LockService, isLockError, type Lock, type LockContext } from "../../src/index.ts";
 import { locks, withLock, type LocksVariables } from "../../src/hono/index.ts";
 import example from "../../worker/index.ts";
-import { patientDatabase, patientRedis } from "./patient-redis.ts";
+import { unboundedDatabase, unboundedRedis } from "./redis-client.ts";
 
-/** Of what a test leaves behind for another request to read. */
+/** Expiry of what a test leaves behind for another request to read. */
 const EXPIRY_S = 60;
 
-// At module level, for all requests of the isolate: allowed, as it does no I/O.
-const redis = patientRedis();
-const service = new LockService({ database: patientDatabase(redis) });
+// At module level, shared by all requests of the isolate: allowed, because it does no I/O.
+const redis = unboundedRedis();
+const service = new LockService({ database: unboundedDatabase(redis) });
 
-/** The Worker under test: the example, and routes that do what a test asks for. */
+/** The Worker under test: the example, and routes for the tests. */
 const test = new Hono<{ Variables: LocksVariables }>();
 test.use(locks(() => service));
 
@@ -31,7 +31,7 @@ test.post("/held/:key/:how{bound|unbound}/:ttl/:ms", async (c) => {
     return lock.isHeld();
   };
   const through = how === "bound" ? c.var.locks : service;
-  // Renewed long before it would end, so that a busy machine may be late.
+  // Renewed long before it would expire, so that a busy machine may be late.
   const options = { ttl: Number(ttl), autoRenew: { intervalFraction: 0.2 } };
   return c.json({ isHeld: await through.withLock(keyOf(c), work, options) });
 });
@@ -48,7 +48,7 @@ test.post("/later/:key/:waitUntil{own|none}", async (c) => {
     await redis.set(`report:${keyOf(c)}`, JSON.stringify(report), { ex: EXPIRY_S });
     await lock.release();
   };
-  // Without a waitUntil of its own it is the lock's that keeps the request alive.
+  // Without its own waitUntil, the lock's keeps the request alive.
   if (c.req.param("waitUntil") === "own") c.executionCtx.waitUntil(work());
   else void work();
   return c.json({ fence: lock.fence }, 202);
@@ -69,8 +69,8 @@ test.post(
   },
 );
 
-test.post("/torn/:key", async (c) => {
-  // As `const { waitUntil } = ctx` has it in a Worker; the test runner binds the context's own.
+test.post("/unbound-wait-until/:key", async (c) => {
+  // Like `const { waitUntil } = ctx` in a Worker; the test runner binds the context's own.
   const { waitUntil } = Object.getPrototypeOf(c.executionCtx) as Required<LockContext>;
   try {
     await service.withContext({ waitUntil }).acquire(keyOf(c));

@@ -1,7 +1,7 @@
 import { expect, it, vi } from "vitest";
 import { call, command } from "./worker-under-test.ts";
 
-it("a handler whose client has left still runs its finally and gives its lock back", async () => {
+it("a handler whose client has disconnected still runs its finally and releases its lock", async () => {
   const key = crypto.randomUUID();
   const client = new AbortController();
   const answer = call("POST", `/test/slow/${key}`, { signal: client.signal });
@@ -9,12 +9,12 @@ it("a handler whose client has left still runs its finally and gives its lock ba
   await vi.waitFor(async () => expect(await command("EXISTS", `lock:${key}`)).toBe(1), 10_000);
   client.abort();
   await gone;
-  expect(await command("GET", `finally:${key}`), "the work is still under way").toBe(null);
+  expect(await command("GET", `finally:${key}`), "the work is still running").toBe(null);
   await vi.waitFor(async () => expect(await command("EXISTS", `lock:${key}`)).toBe(0), 10_000);
   expect(await command("GET", `finally:${key}`)).toBe("ran");
 });
 
-it("a client that leaves while it waits for a lock leaves no lock behind", async () => {
+it("a client that disconnects while it waits for a lock leaves no lock behind", async () => {
   const key = crypto.randomUUID();
   const owner = { ownerHash: `${key}@other/1.1.0`, processHash: "other/1.1" };
   const record = JSON.stringify({ ...owner, livenessMs: 20_000 });

@@ -10,7 +10,7 @@ afterAll(async () => {
   await command("DEL", `order:${id}`, `charges:${id}`, `stock:${id}`, `job:${id}`);
 });
 
-it("an order is charged once, whether it is paid several times at once or again later", async () => {
+it("an order is charged once, whether it is paid several times concurrently or again later", async () => {
   const path = `/orders/${id}/pay`;
   const answers = await Promise.all(Array.from({ length: 5 }, () => call("POST", path)));
   const refused = answers.find(({ status }) => status === 409);
@@ -22,14 +22,14 @@ it("an order is charged once, whether it is paid several times at once or again 
   expect(await command("GET", `charges:${id}`)).toBe("1");
 });
 
-it("a guarded stock loses no update", async () => {
+it("concurrent updates of a guarded stock lose nothing", async () => {
   await call("PUT", `/stock/${id}`, { body: "10" });
   const takes = Array.from({ length: 10 }, () => call("POST", `/stock/${id}/take`));
   expect((await Promise.all(takes)).map(({ status }) => status)).toEqual(takes.map(() => 200));
   expect(await json(await call("GET", `/stock/${id}`))).toEqual({ left: 0 });
 });
 
-it("a job answers first, and works on under its lock until it has ended", async () => {
+it("a job responds first, and continues under its lock until it is done", async () => {
   expect((await call("GET", `/jobs/${id}`)).status).toBe(404);
   expect((await call("POST", `/jobs/${id}`)).status).toBe(202);
   expect((await call("POST", `/jobs/${id}`)).status, "one is running").toBe(409);
@@ -49,7 +49,7 @@ it("a job answers first, and works on under its lock until it has ended", async 
 describe("the administration", () => {
   const key = `order:${crypto.randomUUID()}`;
 
-  it("shows a lock to who knows the token, and takes it away", async () => {
+  it("shows and force-releases a lock with the right token", async () => {
     expect((await call("GET", `/locks/${key}`, asAdmin)).status, "free").toBe(404);
     const record = { ownerHash: `${key}@other/1.1.0`, processHash: "other/1.1", fence: 7 };
     await command("SET", `lock:${key}`, JSON.stringify(record), "PX", 20_000);

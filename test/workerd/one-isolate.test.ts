@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import { call, command } from "./worker-under-test.ts";
 
 /**
- * What came of a request; a failure with all that it says. The body is read in any case: until then
- * the request is not over.
+ * The status of a request; of a failure also the body. The body is read in any case: until then the
+ * request is not over.
  */
 async function outcome(path: string): Promise<string> {
   const response = await call("POST", path);
@@ -12,7 +12,7 @@ async function outcome(path: string): Promise<string> {
 }
 
 it.concurrent.each(["bound", "unbound"])(
-  "a lock is renewed also when the request that came before it has ended (service %s)",
+  "a lock is still renewed when an earlier request has ended (service %s)",
   async (how) => {
     const before = outcome(`/test/held/${crypto.randomUUID()}/${how}/3000/300`);
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -21,10 +21,10 @@ it.concurrent.each(["bound", "unbound"])(
   },
 );
 
-it("200 requests at once share one configuration of an isolate: none fails, no update is lost", async () => {
+it("200 concurrent requests share one isolate's service: none fails, no update is lost", async () => {
   const keys = Array.from({ length: 8 }, () => crypto.randomUUID());
   const counting = Array.from({ length: 20 }, () => keys.map((key) => `/test/count/${key}`)).flat();
-  // Each is held by itself, through a service bound to its request or not.
+  // Each has its own key, through a service that is bound to its request or not.
   const held = Array.from({ length: 20 }, () =>
     ["bound", "unbound"].map((how) => `/test/held/${crypto.randomUUID()}/${how}/20000/1000`),
   ).flat();

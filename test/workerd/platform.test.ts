@@ -12,7 +12,7 @@ const credentials = { url: env.UPSTASH_REDIS_REST_URL, token: env.UPSTASH_REDIS_
 it.each([
   ["@upstash/redis", () => new Redis(credentials)],
   ["@upstash/redis/cloudflare", () => new CloudflareRedis(credentials)],
-])("locks work in workerd over %s as it comes", async (_, client) => {
+])("locks work in workerd over %s with its defaults", async (_, client) => {
   const locks = new LockService({ database: new RedisDatabase(client()) });
   const key = crypto.randomUUID();
   const held = await locks.withLock(key, async (lock) => {
@@ -35,9 +35,9 @@ it("a guarded request gives waitUntil a promise that settles with the release", 
   expect(await command("EXISTS", `lock:${key}`)).toBe(0);
 });
 
-it("a waitUntil torn from its context is a LockConfigurationError that says what to do", async () => {
+it("a waitUntil detached from its context is a LockConfigurationError that says what to do", async () => {
   const key = crypto.randomUUID();
-  const response = await call("POST", `/test/torn/${key}`);
+  const response = await call("POST", `/test/unbound-wait-until/${key}`);
   expect(await response.text()).toMatch(/^waitUntil: threw; pass it bound to its context/);
   expect(await command("EXISTS", `lock:${key}`), "nothing was sent").toBe(0);
 });

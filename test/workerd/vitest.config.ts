@@ -2,7 +2,7 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineProject } from "vitest/config";
 import { controlClient } from "../../dev/rest/control-client.ts";
 
-/** Everything that runs inside workerd, the runtime of Cloudflare Workers. */
+/** The tests that run inside workerd, the runtime of Cloudflare Workers. */
 export default defineProject({
   // The example imports the package by its name.
   resolve: { tsconfigPaths: true },

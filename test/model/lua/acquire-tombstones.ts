@@ -1,9 +1,9 @@
 import type { LuaMutant } from "./mutant.ts";
 
-/** R4 in an acquire: the tombstones it has to respect, and those it has to leave. */
+/** R4 in an acquire: the tombstones it must respect, and those it must leave. */
 export const ACQUIRE_TOMBSTONES: readonly LuaMutant[] = [
   {
-    name: "R4: an acquire does not look at the tombstone",
+    name: "R4: an acquire ignores its tombstone",
     script: "acquire",
     find: "elseif reason then isGone = true end",
     replace: "end",
@@ -11,7 +11,7 @@ export const ACQUIRE_TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 an acquire that arrives after its release creates nothing",
   },
   {
-    name: "R4: an acquire looks at the first tombstone of several keys",
+    name: "R4: an acquire checks only the first tombstone of several keys",
     script: "acquire",
     find: "elseif reason then isGone = true end",
     replace: "elseif reason and i == 1 then isGone = true end",
@@ -19,7 +19,7 @@ export const ACQUIRE_TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 one ended owner hash of several keys ends them all",
   },
   {
-    name: "R4: a late acquire is refused where another has the lock",
+    name: "R4: a late acquire is refused if another holds the lock",
     script: "acquire",
     find: "if isGone or not refusal then",
     replace: "if not refusal then",
@@ -27,7 +27,7 @@ export const ACQUIRE_TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 a late acquire says GONE also where another has the lock",
   },
   {
-    name: "R4: a late acquire lets its tombstone end",
+    name: "R4: a late acquire lets its tombstone expire",
     script: "acquire",
     find: "for i = 1, claims do lengthen(KEYS[2 + 2 * i], graceMs) end",
     replace: "",
@@ -43,7 +43,7 @@ export const ACQUIRE_TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 a refused acquire that is delivered again when the key is free creates nothing",
   },
   {
-    name: "R4: a refused acquire is remembered for its first key",
+    name: "R4: a refused acquire is remembered only for its first key",
     script: "acquire",
     find: 'remember("refused")\n',
     replace: 'redis.pcall("SET", KEYS[4], "refused", "PX", graceMs)\n',
@@ -78,7 +78,7 @@ export const ACQUIRE_TOMBSTONES: readonly LuaMutant[] = [
       "R4 a granted acquire that is delivered again when the lock has ended creates nothing",
   },
   {
-    name: "R4: a granted acquire is not remembered anew when it is delivered again",
+    name: "R4: a granted acquire delivered again does not refresh its tombstone",
     script: "acquire",
     find: 'remember("granted")\n  return',
     replace: "return",
@@ -86,7 +86,7 @@ export const ACQUIRE_TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 a token that is met again is remembered anew",
   },
   {
-    name: "R4: a granted acquire of several keys is refused when one has ended",
+    name: "R4: a granted acquire of several keys is refused when one has expired",
     script: "acquire",
     find: "(was.granted and #own == 0)",
     replace: "(was.granted and #own < claims)",
@@ -100,7 +100,7 @@ export const ACQUIRE_TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 a lost acquire stays lost, even if its grant was not remembered",
   },
   {
-    name: "R4: what became of an acquire is remembered for good",
+    name: "R4: the tombstone of an acquire never expires",
     script: "acquire",
     find: 'redis.pcall("SET", KEYS[2 + 2 * i], reason, "PX", graceMs)',
     replace: 'redis.pcall("SET", KEYS[2 + 2 * i], reason)',
@@ -116,14 +116,14 @@ export const ACQUIRE_TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 who was taken over from is told so after the new owner has left, too",
   },
   {
-    name: "R4: a takeover of several keys leaves one tombstone",
+    name: "R4: a takeover of several keys leaves only one tombstone",
     script: "acquire",
     find: "for i = 1, #taken do",
     replace: "for i = 1, math.min(#taken, 1) do",
     guarantee: "several keys: each is taken from a dead holder of its own",
   },
   {
-    name: "R4: a takeover keeps its tombstone for good",
+    name: "R4: a takeover's tombstone never expires",
     script: "acquire",
     find: 'redis.pcall("SET", suspects[taken[i]].gone, "taken", "PX", graceMs)',
     replace: 'redis.pcall("SET", suspects[taken[i]].gone, "taken")',

@@ -1,10 +1,10 @@
 import { expect } from "vitest";
-import type { BenchScene } from "./bench.ts";
+import type { BenchScene } from "./bench-scene.ts";
 
 const LONG_MS = 600_000;
 const STILL_LONG_MS = 300_000;
 
-/** What the conformance suite has no case for, although a bug in a script may break it. */
+/** Guarantees without a case in the conformance suite, although a bug in a script may violate them. */
 export const CHECKS: ReadonlyMap<string, (scene: BenchScene) => Promise<void>> = new Map([
   [
     "R4 a refusal of several keys ends each of them",
@@ -42,7 +42,7 @@ export const CHECKS: ReadonlyMap<string, (scene: BenchScene) => Promise<void>> =
     },
   ],
   [
-    "R7 what is no text can be looked at, and removed by force",
+    "R7 a value that is not text can be inspected, and force-deleted",
     async (scene: BenchScene) => {
       await scene.command("RPUSH", scene.lockKey(), "a");
       const seen = { lockData: null, remainingMs: null, alive: true };
@@ -51,7 +51,7 @@ export const CHECKS: ReadonlyMap<string, (scene: BenchScene) => Promise<void>> =
     },
   ],
   [
-    "R7 forceDelete spares what took the place of what it saw",
+    "R7 forceDelete spares what replaced the value it saw",
     async (scene: BenchScene) => {
       const owner = scene.owner();
       await scene.command("SET", scene.lockKey(), "held by hand");
@@ -64,7 +64,7 @@ export const CHECKS: ReadonlyMap<string, (scene: BenchScene) => Promise<void>> =
     },
   ],
   [
-    "R7 a release that finds nothing writes over a tombstone that is no text",
+    "R7 a release that finds nothing overwrites a tombstone that is not text",
     async (scene: BenchScene) => {
       const owner = scene.owner();
       await scene.command("RPUSH", owner.goneKey, "a");

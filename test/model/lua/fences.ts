@@ -3,7 +3,7 @@ import type { LuaMutant } from "./mutant.ts";
 /** R6: fences survive data loss, and are exact. */
 export const FENCES: readonly LuaMutant[] = [
   {
-    name: "R6: fences begin at one after data loss",
+    name: "R6: fences restart at one after data loss",
     script: "acquire",
     find: 'if redis.call("EXISTS", fenceKey) == 0 then redis.call("SET", fenceKey, firstFence) end',
     replace: "",
@@ -11,7 +11,7 @@ export const FENCES: readonly LuaMutant[] = [
     guarantee: "R6 after data loss fences go on above the highest one drawn",
   },
   {
-    name: "R6: a counter that is there is set anew",
+    name: "R6: an existing counter is reset",
     script: "acquire",
     find: 'if redis.call("EXISTS", fenceKey) == 0 then redis.call("SET", fenceKey, firstFence) end',
     replace: 'redis.call("SET", fenceKey, firstFence)',
@@ -84,7 +84,7 @@ export const FENCES: readonly LuaMutant[] = [
     guarantee: "R6 large fences are exact everywhere",
   },
   {
-    name: "R6: a record does not have its fence",
+    name: "R6: a record does not contain its fence",
     script: "acquire",
     find: `',"fence":' .. fence .. "}"`,
     replace: '"}"',

@@ -1,6 +1,6 @@
 import type { LuaMutant } from "./mutant.ts";
 
-/** R5: expiry first, so that a full database ends no lease. */
+/** R5: expiry first, so that a full database does not end a lease. */
 export const FULL: readonly LuaMutant[] = [
   {
     name: "R5: a renewal writes the record before it lengthens",

@@ -1,6 +1,6 @@
 import { RedisDatabase, type RedisClient } from "../../../src/index.ts";
 
-/** One deliberate bug: a text in a script, and what takes its place on the way to EVAL. */
+/** One deliberate bug: a text in a script, and its replacement on the way to EVAL. */
 export interface LuaMutant {
   readonly name: string;
   /** The name in the first line of the script: `-- leasehold:<name>`. */
@@ -10,24 +10,24 @@ export interface LuaMutant {
   readonly replace: string;
   /** @default 1 */
   readonly times?: number;
-  /** What it breaks: a case of the conformance suite, or else of checks.ts. */
+  /** What it violates: a case of the conformance suite, or of checks.ts. */
   readonly guarantee: string;
-  /** A schedule on real Redis that finds it too, if schedules soon do: where the search begins. */
+  /** A schedule on real Redis that finds it, too, if one does early: where the search starts. */
   readonly seed?: number;
 }
 
-/** A script as it is, and with a bug. */
+/** A script without and with a bug. */
 export interface Mutation {
   readonly sound: string;
   readonly broken: string;
 }
 
-/** Stands between a database and its client. */
+/** Wraps a database's client. */
 export type Through = (client: RedisClient) => RedisClient;
 
 /**
- * Looks for the text before anything runs: an error on the way to EVAL would pass for an error of the
- * database, and the mutant for found.
+ * Checks the text before anything runs: an error on the way to EVAL would look like an error of the
+ * database, and the mutant would count as found.
  */
 export async function mutationOf(mutant: LuaMutant): Promise<Mutation> {
   const { name, script, find, replace, times = 1 } = mutant;
@@ -35,19 +35,19 @@ export async function mutationOf(mutant: LuaMutant): Promise<Mutation> {
   if (sound === undefined) throw new Error(`"${name}": no script is called ${script}`);
   const parts = sound.split(find);
   if (parts.length !== times + 1) {
-    throw new Error(`"${name}": its text is ${parts.length - 1} times in ${script}`);
+    throw new Error(`"${name}": its text occurs ${parts.length - 1} times in ${script}`);
   }
   return { sound, broken: parts.join(replace) };
 }
 
-/** Sends the broken script for the sound one, and every other as it is. */
+/** Sends the broken script instead of the sound one, and every other unchanged. */
 export function sending({ sound, broken }: Mutation): Through {
   return (client) => ({
     eval: (script, keys, args) => client.eval(script === sound ? broken : script, keys, args),
   });
 }
 
-/** By name, every script that a RedisDatabase sends: src may keep them where it likes. */
+/** By name, every script that a RedisDatabase sends, wherever src keeps them. */
 async function sentScripts(): Promise<ReadonlyMap<string, string>> {
   const scripts = new Map<string, string>();
   const redis: RedisClient = {

@@ -11,8 +11,8 @@ import { TAKEOVER } from "./takeover.ts";
 import { TOMBSTONES } from "./tombstones.ts";
 
 /**
- * The clauses of the rules R1 to R7 removed from the scripts, one by one. R8 to R12 are the client's
- * and have nothing in the Lua: they are in ../mutants.ts.
+ * The clauses of the rules R1 to R7, each removed from the scripts. R8 to R12 are rules of the client
+ * and have nothing in Lua: they are in ../mutants.ts.
  */
 export const LUA_MUTANTS: readonly LuaMutant[] = [
   ...NEVER_SHORTEN,

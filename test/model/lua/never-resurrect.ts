@@ -3,7 +3,7 @@ import type { LuaMutant } from "./mutant.ts";
 /** R2: what is gone stays gone. */
 export const NEVER_RESURRECT: readonly LuaMutant[] = [
   {
-    name: "R2: a renewal brings a lost lock back",
+    name: "R2: a renewal resurrects a lost lock",
     script: "renew",
     find: 'statuses[i] = "LOST"',
     replace: `local isBack = ttlMs > 0 and redis.call("SET", lockKey, record, "NX", "PX", ttlMs)
@@ -12,7 +12,7 @@ export const NEVER_RESURRECT: readonly LuaMutant[] = [
     guarantee: "R2 the renewal of a lock that was never had is lost, and creates nothing",
   },
   {
-    name: "R2: a renewal does not look at the process",
+    name: "R2: a renewal does not check the process",
     script: "renew",
     find: 'and redis.call("EXISTS", procKey) == 1 then',
     replace: "then",
@@ -20,7 +20,7 @@ export const NEVER_RESURRECT: readonly LuaMutant[] = [
     guarantee: "R2 a renewal with the process dead is lost, and creates and lengthens nothing",
   },
   {
-    name: "R2: a renewal brings a dead process back",
+    name: "R2: a renewal resurrects a dead process",
     script: "renew",
     find: 'and redis.call("EXISTS", procKey) == 1 then',
     replace: `and (redis.call("EXISTS", procKey) == 1 or livenessMs > 0
@@ -29,7 +29,7 @@ export const NEVER_RESURRECT: readonly LuaMutant[] = [
     guarantee: "R2 a renewal with the process dead is lost, and creates and lengthens nothing",
   },
   {
-    name: "R2: an acquire sent again does not look at its process",
+    name: "R2: an acquire sent again does not check its process",
     script: "acquire",
     find: 'if redis.call("EXISTS", procKey) == 0 then',
     replace: "if false then",
@@ -37,7 +37,7 @@ export const NEVER_RESURRECT: readonly LuaMutant[] = [
       "R2 an acquire sent again after its process died is lost for good, and frees the key",
   },
   {
-    name: "R2: an acquire sent again brings its dead process back",
+    name: "R2: an acquire sent again resurrects its dead process",
     script: "acquire",
     find: "if #own == claims then",
     replace: `if #own == claims then
@@ -46,7 +46,7 @@ export const NEVER_RESURRECT: readonly LuaMutant[] = [
       "R2 an acquire sent again after its process died is lost for good, and frees the key",
   },
   {
-    name: "R2: an acquire that is lost leaves its lock in the way",
+    name: "R2: a lost acquire leaves its lock behind",
     script: "acquire",
     find: 'redis.call("DEL", unpack(own))\n',
     replace: "\n",
@@ -63,7 +63,7 @@ export const NEVER_RESURRECT: readonly LuaMutant[] = [
     guarantee: "R2 a refused acquire creates nothing but a tombstone",
   },
   {
-    name: "R2: tryUpdate brings a lost record back",
+    name: "R2: tryUpdate resurrects a lost record",
     script: "try-update",
     find: 'if raw == "" then return { "NO_KEY", "" } end',
     replace: 'if raw == "" then stored = { ownerHash = ownerHash } end',

@@ -1,6 +1,6 @@
 import type { LuaMutant } from "./mutant.ts";
 
-/** R1, and what else keeps a lock for as long as was asked. */
+/** R1, and what else keeps a lock for as long as requested. */
 export const NEVER_SHORTEN: readonly LuaMutant[] = [
   {
     name: "R1: a late renewal shortens the lock",
@@ -35,7 +35,7 @@ export const NEVER_SHORTEN: readonly LuaMutant[] = [
       "R1 a lock freed of its expiry by hand keeps none through a renewal and a repeated acquire",
   },
   {
-    name: "R1: the record that a renewal writes ends with the time of that renewal",
+    name: "R1: the record that a renewal writes expires with that renewal's TTL",
     script: "renew",
     find: 'redis.pcall("SET", lockKey, record, "XX", "KEEPTTL")',
     replace: 'redis.pcall("SET", lockKey, record, "XX", "PX", ttlMs)',
@@ -43,7 +43,7 @@ export const NEVER_SHORTEN: readonly LuaMutant[] = [
     guarantee: "R1 a late, shorter renewal shortens nothing",
   },
   {
-    name: "R1: the liveness that a renewal writes ends with the time of that renewal",
+    name: "R1: the liveness that a renewal writes expires with that renewal's TTL",
     script: "renew",
     find: 'redis.pcall("SET", procKey, processData, "XX", "KEEPTTL")',
     replace: 'redis.pcall("SET", procKey, processData, "XX", "PX", livenessMs)',
@@ -51,7 +51,7 @@ export const NEVER_SHORTEN: readonly LuaMutant[] = [
     guarantee: "R1 a late, shorter renewal shortens nothing",
   },
   {
-    name: "R1: a renewal leaves a lock that never ends",
+    name: "R1: a renewal leaves a lock that never expires",
     script: "renew",
     find: 'redis.pcall("SET", lockKey, record, "XX", "KEEPTTL")',
     replace: 'redis.pcall("SET", lockKey, record, "XX")',
@@ -59,7 +59,7 @@ export const NEVER_SHORTEN: readonly LuaMutant[] = [
     guarantee: "R1 a late, shorter renewal shortens nothing",
   },
   {
-    name: "R1: a renewal that only asks writes the record",
+    name: "R1: a renewal that only checks writes the record",
     script: "renew",
     find: "if ttlMs > 0 then",
     replace: "if true then",
@@ -67,7 +67,7 @@ export const NEVER_SHORTEN: readonly LuaMutant[] = [
     guarantee: "R1 a renewal of 0 ms only asks",
   },
   {
-    name: "R1: a renewal that only asks writes the liveness",
+    name: "R1: a renewal that only checks writes the liveness",
     script: "renew",
     find: "if livenessMs > 0 then",
     replace: "if true then",

@@ -14,7 +14,7 @@ export const SEVERAL_KEYS: readonly LuaMutant[] = [
     guarantee: "several keys: one that another holds refuses them all",
   },
   {
-    name: "several keys: refused, those that were had are kept",
+    name: "several keys: refused, those already held are kept",
     script: "acquire",
     find: 'if #own > 0 then redis.call("DEL", procKey, unpack(own)) end',
     replace: 'if #own > 0 then redis.call("DEL", procKey) end',
@@ -28,14 +28,14 @@ export const SEVERAL_KEYS: readonly LuaMutant[] = [
     guarantee: "several keys: sent again and refused, what was had is given up",
   },
   {
-    name: "several keys: one that is had counts for all",
+    name: "several keys: holding one counts as holding all",
     script: "acquire",
     find: "if #own == claims then",
     replace: "if #own > 0 then\n  claims = #own",
     guarantee: "several keys: sent again with one free, all are had under one new fence",
   },
   {
-    name: "several keys: only the first is looked at",
+    name: "several keys: only the first is checked",
     script: "acquire",
     find: 'elseif raw ~= "" and not refusal then',
     replace: 'elseif raw ~= "" and i == 1 then',
@@ -43,7 +43,7 @@ export const SEVERAL_KEYS: readonly LuaMutant[] = [
     guarantee: "several keys: the first of them that is held is the one shown",
   },
   {
-    name: "several keys: the last that is held is shown",
+    name: "several keys: the last held one is reported",
     script: "acquire",
     find: 'elseif raw ~= "" and not refusal then',
     replace: 'elseif raw ~= "" then',

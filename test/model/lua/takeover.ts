@@ -1,9 +1,9 @@
 import type { LuaMutant } from "./mutant.ts";
 
-/** Who may take a lock, and what others are told of its holder. */
+/** Who may take over a lock, and what others learn about its holder. */
 export const TAKEOVER: readonly LuaMutant[] = [
   {
-    name: "a held lock is given away",
+    name: "a held lock is granted",
     script: "acquire",
     find: "if isGone or refusal or was.refused",
     replace: "if isGone or was.refused",
@@ -11,7 +11,7 @@ export const TAKEOVER: readonly LuaMutant[] = [
     guarantee: "a refused acquire sent again is refused again",
   },
   {
-    name: "a takeover does not look at the process",
+    name: "a takeover does not check the process",
     script: "acquire",
     find: 'and redis.call("EXISTS", suspect.proc) == 0 then',
     replace: "then",
@@ -33,7 +33,7 @@ export const TAKEOVER: readonly LuaMutant[] = [
     guarantee: "a suspicion of one holder with the process of another takes nothing",
   },
   {
-    name: "a takeover goes by the death of the process that takes",
+    name: "a takeover checks the wrong process: that of the new holder",
     script: "acquire",
     find: 'redis.call("EXISTS", suspect.proc)',
     replace: 'redis.call("EXISTS", procKey)',
@@ -41,7 +41,7 @@ export const TAKEOVER: readonly LuaMutant[] = [
     guarantee: "a holder that is alive is not taken over from, though suspected",
   },
   {
-    name: "a takeover is not told of",
+    name: "a takeover is not reported",
     script: "acquire",
     find: "taken[1] or 0",
     replace: "0",
@@ -65,14 +65,14 @@ export const TAKEOVER: readonly LuaMutant[] = [
     guarantee: "a release ends the liveness of its process",
   },
   {
-    name: "an inspection finds every holder alive",
+    name: "an inspection reports every holder as alive",
     script: "inspect",
     find: 'redis.call("EXISTS", procKey) or 0',
     replace: "1 or 0",
     guarantee: "an inspection tells the dead holder of a lock without expiry",
   },
   {
-    name: "an inspection finds no holder alive",
+    name: "an inspection reports no holder as alive",
     script: "inspect",
     find: 'redis.call("EXISTS", procKey) or 0',
     replace: "0 or 0",
@@ -80,7 +80,7 @@ export const TAKEOVER: readonly LuaMutant[] = [
     guarantee: "an inspection tells a dead holder from a live one",
   },
   {
-    name: "a refusal does not tell how long the holder has left",
+    name: "a refusal does not report the holder's remaining time",
     script: "acquire",
     find: 'record and raw or "", redis.call("PTTL", lockKey) }',
     replace: 'record and raw or "", -1 }',
@@ -88,7 +88,7 @@ export const TAKEOVER: readonly LuaMutant[] = [
     guarantee: "a refusal and an inspection tell how long the holder has left",
   },
   {
-    name: "an inspection does not tell how long the holder has left",
+    name: "an inspection does not report the holder's remaining time",
     script: "inspect",
     find: 'redis.call("PTTL", lockKey)',
     replace: "-1",

@@ -1,6 +1,6 @@
 import type { LuaMutant } from "./mutant.ts";
 
-/** R4 in a release and a forceDelete: the tombstones they leave, and what they make of one. */
+/** R4 in a release and a forceDelete: the tombstones they leave, and how they handle existing ones. */
 export const TOMBSTONES: readonly LuaMutant[] = [
   {
     name: "R4: a release leaves no tombstone",
@@ -11,7 +11,7 @@ export const TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 a release overtakes its own acquire: NO_KEY, and the acquire creates nothing",
   },
   {
-    name: "R4: a release leaves a tombstone only where it deleted a record",
+    name: "R4: a release leaves a tombstone only if it deleted a record",
     script: "release",
     find: 'redis.pcall("SET", goneKey, reason, "PX", graceMs)',
     replace: 'if reason == "released" then redis.pcall("SET", goneKey, reason, "PX", graceMs) end',
@@ -19,7 +19,7 @@ export const TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 a release overtakes its own acquire: NO_KEY, and the acquire creates nothing",
   },
   {
-    name: "R4: a release does not look at the tombstone: sent again, it fails",
+    name: "R4: a release ignores its tombstone: sent again, it fails",
     script: "release",
     find: 'local reason = redis.pcall("GET", goneKey)',
     replace: "local reason = false",
@@ -35,7 +35,7 @@ export const TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 a release overtakes its own acquire: NO_KEY, and the acquire creates nothing",
   },
   {
-    name: "R4: a release that found nothing says so the first time only",
+    name: "R4: a release that found nothing reports so only the first time",
     script: "release",
     find: 'redis.pcall("SET", goneKey, reason, "PX", graceMs)',
     replace: 'redis.pcall("SET", goneKey, "released", "PX", graceMs)',
@@ -43,7 +43,7 @@ export const TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 the release of a lost lock is NO_KEY, also when sent again",
   },
   {
-    name: "R4: a release does not tell of a takeover",
+    name: "R4: a release does not report a takeover",
     script: "release",
     find: 'if reason == "taken" or reason == "forced" then',
     replace: 'if reason == "forced" then',
@@ -51,7 +51,7 @@ export const TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 who was taken over from is told so after the new owner has left, too",
   },
   {
-    name: "R4: a release does not tell of a forced end",
+    name: "R4: a release does not report a forced release",
     script: "release",
     find: 'if reason == "taken" or reason == "forced" then',
     replace: 'if reason == "taken" then',
@@ -59,7 +59,7 @@ export const TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 forceDelete ends its owner hash, and is true again when sent again",
   },
   {
-    name: "R4: a release keeps a tombstone for good",
+    name: "R4: a release's tombstone never expires",
     script: "release",
     find: 'redis.pcall("SET", goneKey, reason, "PX", graceMs)',
     replace: 'redis.pcall("SET", goneKey, reason)',
@@ -75,7 +75,7 @@ export const TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 forceDelete ends its owner hash, and is true again when sent again",
   },
   {
-    name: "R4: forceDelete keeps its tombstone for good",
+    name: "R4: forceDelete's tombstone never expires",
     script: "force-delete",
     find: 'redis.pcall("SET", goneKey, "forced", "PX", graceMs)',
     replace: 'redis.pcall("SET", goneKey, "forced")',
@@ -83,7 +83,7 @@ export const TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 a tombstone expires by itself",
   },
   {
-    name: "R4: forceDelete sent again says that there was nothing",
+    name: "R4: forceDelete sent again reports that there was nothing",
     script: "force-delete",
     find: 'if goneKey and redis.pcall("GET", goneKey) == "forced" then return { "SUCCESS" } end',
     replace: "",
@@ -91,7 +91,7 @@ export const TOMBSTONES: readonly LuaMutant[] = [
     guarantee: "R4 forceDelete ends its owner hash, and is true again when sent again",
   },
   {
-    name: "R4: forceDelete says that it did, whatever the tombstone",
+    name: "R4: forceDelete reports success for any tombstone",
     script: "force-delete",
     find: 'redis.pcall("GET", goneKey) == "forced"',
     replace: 'redis.pcall("EXISTS", goneKey) == 1',

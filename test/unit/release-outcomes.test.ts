@@ -4,7 +4,7 @@ import { FaultyDatabase, MemoryDatabase } from "../../src/testing/index.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
 import { MinimalDatabase } from "../support/minimal-database.ts";
 
-interface GiveBackScene {
+interface ReleaseScene {
   readonly runtime: ManualRuntime;
   readonly faulty: FaultyDatabase;
   readonly locks: LockService;
@@ -12,19 +12,19 @@ interface GiveBackScene {
   readonly types: LockEvent["type"][];
 }
 
-function open(make: (runtime: ManualRuntime) => MemoryDatabase | MinimalDatabase): GiveBackScene {
+function open(make: (runtime: ManualRuntime) => MemoryDatabase | MinimalDatabase): ReleaseScene {
   const runtime = new ManualRuntime();
   const faulty = new FaultyDatabase(make(runtime), { runtime });
   const pledges: Promise<unknown>[] = [];
-  const waitUntil = (pledge: Promise<unknown>): void => void pledges.push(pledge);
+  const waitUntil = (promise: Promise<unknown>): void => void pledges.push(promise);
   const locks = new LockService({ database: faulty, runtime, waitUntil });
   const types: LockEvent["type"][] = [];
   locks.events.subscribe(({ type }) => types.push(type));
   return { runtime, faulty, locks, pledges, types };
 }
 
-describe("a release that was applied, and whose answer was lost,", () => {
-  it("is never told as not owned, also when it is asked for again after its tombstone has ended", async () => {
+describe("a release that was applied, but whose answer was lost,", () => {
+  it("is never reported as not owned, even when it is called again after its tombstone has expired", async () => {
     const { runtime, faulty, locks, types } = open(
       (clock) => new MemoryDatabase({ runtime: clock }),
     );
@@ -52,7 +52,7 @@ describe("a release that was applied, and whose answer was lost,", () => {
     expect(await work).toBe("result");
   });
 
-  it("keeps the result of withLock where nothing remembers releases", async () => {
+  it("keeps the result of withLock on a backend that does not remember releases", async () => {
     const { runtime, faulty, locks } = open((clock) => new MinimalDatabase({ runtime: clock }));
     faulty.inject({ kind: "loseReply", operations: ["release"], times: 1 });
     const work = locks.withLock("a", () => "result");
@@ -61,7 +61,7 @@ describe("a release that was applied, and whose answer was lost,", () => {
   });
 });
 
-it("a lock that was lost before its release is told as not owned, whatever answers are lost", async () => {
+it("a lock that was lost before its release is reported as not owned, whatever answers are lost", async () => {
   for (const make of [
     (clock: ManualRuntime) => new MemoryDatabase({ runtime: clock }),
     (clock: ManualRuntime) => new MinimalDatabase({ runtime: clock }),
@@ -77,7 +77,7 @@ it("a lock that was lost before its release is told as not owned, whatever answe
   }
 });
 
-it("a release that is refused for good is pledged for no longer than the lock can last", async () => {
+it("waitUntil covers a permanently refused release for no longer than the lock can last", async () => {
   const { runtime, faulty, locks, pledges } = open(
     (clock) => new MemoryDatabase({ runtime: clock }),
   );
@@ -87,14 +87,14 @@ it("a release that is refused for good is pledged for no longer than the lock ca
   let isSettled = false;
   void Promise.all(pledges).then(() => (isSettled = true));
   await runtime.advance(4_000);
-  expect(isSettled, "a release that is tried again is covered").toBe(false);
+  expect(isSettled, "a release that may be retried is covered").toBe(false);
   await runtime.advance(4_000);
   expect(isSettled).toBe(true);
   expect(runtime.sleeping).toEqual([]);
 });
 
-describe("a lock that was forced while its holder worked", () => {
-  it("is not owned, also when its release is asked for again after a long outage", async () => {
+describe("a lock that was force-released while the work was running", () => {
+  it("is not owned, even when its release is called again after a long outage", async () => {
     const { runtime, faulty, locks } = open((clock) => new MemoryDatabase({ runtime: clock }));
     const lock = await locks.acquire("a", { ttl: 30_000, autoRenew: false });
     await locks.forceRelease("a");

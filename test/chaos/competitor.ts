@@ -4,11 +4,11 @@ import { GRACE_MS, LONGEST_TTL_MS, TTL_MS, type Scene } from "./scene.ts";
 
 const PERIOD_MS = 90;
 const HOLD_MS = 10;
-/** Its wire has no faults, so that it always knows what it holds. */
-const PATIENCE_MS = 20_000;
+/** Its network has no faults, so that it always knows what it holds. */
+const REQUEST_TIMEOUT_MS = 20_000;
 
-/** Somebody else, who wants the same lock all the time, and to whom nothing ever happens. */
-export class Rival {
+/** Another client that keeps contending for the same lock, and is never hit by a fault. */
+export class Competitor {
   readonly locks: LockService;
   readonly #scene: Scene;
   readonly #held: { readonly from: number; to: number }[] = [];
@@ -18,12 +18,12 @@ export class Rival {
   constructor(scene: Scene, redis: RedisClient) {
     this.#scene = scene;
     const { prefix, runtime } = scene;
-    const options = { prefix, runtime, graceMs: GRACE_MS, requestTimeout: PATIENCE_MS };
+    const options = { prefix, runtime, graceMs: GRACE_MS, requestTimeout: REQUEST_TIMEOUT_MS };
     const database = new RedisDatabase(redis, options);
     this.locks = new LockService({ database, runtime, defaultTtl: LONGEST_TTL_MS });
   }
 
-  /** Takes the lock again and again. */
+  /** Acquires the lock again and again. */
   start(): void {
     this.#running = this.#run();
   }
@@ -33,9 +33,9 @@ export class Rival {
     await this.#running;
   }
 
-  /** Takes the lock once, for a while, if it is free. */
+  /** Acquires the lock once, for a while, if it is free. */
   async holdOnce(ms: number): Promise<void> {
-    // From before it asks: another may be told of its lock before it is told itself.
+    // From before the request: others may see its lock before it does.
     const span = { from: performance.now(), to: Infinity };
     this.#held.push(span);
     try {
@@ -49,12 +49,12 @@ export class Rival {
 
   async #hold(lock: Lock, ms: number): Promise<void> {
     const { referee, isInterfered } = this.#scene;
-    referee.enter("rival", lock, isInterfered);
-    await this.#scene.work("rival", lock, ms);
+    referee.enter("competitor", lock, isInterfered);
+    await this.#scene.work("competitor", lock, ms);
     await this.#release(lock);
   }
 
-  /** Whether a refusal at some time between these two is true. */
+  /** Whether a refusal at some time between these two is correct. */
   mayHaveHeld(from: number, to: number): boolean {
     return this.#held.some((span) => span.from <= to && span.to >= from);
   }
@@ -62,12 +62,12 @@ export class Rival {
   async #release(lock: Lock): Promise<void> {
     const { referee } = this.#scene;
     await this.#scene.checkBelief(lock);
-    referee.leave("rival");
+    referee.leave("competitor");
     try {
       await lock.release();
     } catch (error) {
       if (Date.now() - lock.acquiredAt.getTime() < TTL_MS) {
-        referee.report(`the rival could not release what it held: ${String(error)}`);
+        referee.report(`the competitor could not release what it held: ${String(error)}`);
       }
     }
   }
@@ -76,7 +76,7 @@ export class Rival {
     const { signal } = this.#end;
     while (!signal.aborted) {
       await this.holdOnce(HOLD_MS).catch((error: unknown) => {
-        this.#scene.referee.report(`the rival failed: ${String(error)}`);
+        this.#scene.referee.report(`the competitor failed: ${String(error)}`);
       });
       await systemRuntime.sleep(Math.random() * PERIOD_MS, signal);
     }

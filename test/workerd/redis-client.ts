@@ -2,11 +2,11 @@ import { env } from "cloudflare:workers";
 import { Redis } from "@upstash/redis";
 import { RedisDatabase } from "../../src/index.ts";
 
-/** Of one request; long, because many suites may share a small machine. */
+/** Request timeout; long, because many suites may share a small machine. */
 const TIMEOUT_MS = 20_000;
 
-/** As redisFromEnv, but without its limit of 2 s: for tests whose subject is not time. */
-export function patientRedis(): Redis {
+/** Like redisFromEnv, but without its 2 s timeout: for tests that are not about time. */
+export function unboundedRedis(): Redis {
   return new Redis({
     url: env.UPSTASH_REDIS_REST_URL,
     token: env.UPSTASH_REDIS_REST_TOKEN,
@@ -17,6 +17,6 @@ export function patientRedis(): Redis {
   });
 }
 
-export function patientDatabase(redis: Redis = patientRedis()): RedisDatabase {
+export function unboundedDatabase(redis: Redis = unboundedRedis()): RedisDatabase {
   return new RedisDatabase(redis, { requestTimeout: TIMEOUT_MS });
 }

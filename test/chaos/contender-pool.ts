@@ -7,7 +7,7 @@ import type { ContenderTask } from "./contender.ts";
 
 const PROGRAM = fileURLToPath(new URL("contender.ts", import.meta.url));
 
-/** A process that contends, and that cannot outlive this one, stopped or not. */
+/** A contending process, which cannot outlive this one, paused or not. */
 interface Member {
   readonly name: string;
   readonly pid: number;
@@ -15,12 +15,12 @@ interface Member {
   readonly stop: () => Promise<void>;
 }
 
-/** Processes that want the same locks. */
-export class Crowd {
+/** Processes that contend for the same locks. */
+export class ContenderPool {
   readonly #task: Omit<ContenderTask, "name">;
   readonly #members = new Map<string, Member>();
   #started = 0;
-  #growing: Promise<void> = Promise.resolve();
+  #adding: Promise<void> = Promise.resolve();
   #isOver = false;
 
   constructor(task: Omit<ContenderTask, "name">) {
@@ -31,14 +31,14 @@ export class Crowd {
     return this.#members.size;
   }
 
-  /** Adds a process, after those that are being added. */
-  grow(): Promise<void> {
-    const added = this.#growing.then(() => this.#add());
-    this.#growing = added.catch(() => undefined);
+  /** Adds a process, after those being added. */
+  add(): Promise<void> {
+    const added = this.#adding.then(() => this.#start());
+    this.#adding = added.catch(() => undefined);
     return added;
   }
 
-  async #add(): Promise<void> {
+  async #start(): Promise<void> {
     if (this.#isOver) return;
     this.#started += 1;
     const name = `p${this.#started}`;
@@ -61,7 +61,7 @@ export class Crowd {
     return this.#members.has(name);
   }
 
-  /** Kills one, and resolves when it is dead. False if it was gone before. */
+  /** Kills one, and resolves when it is dead. False if it was already gone. */
   async kill(name: string): Promise<boolean> {
     const member = this.#members.get(name);
     if (member === undefined || !this.#members.delete(name)) return false;
@@ -70,7 +70,7 @@ export class Crowd {
     return true;
   }
 
-  /** Stops one for as long as `meanwhile` takes; others cannot kill it then. */
+  /** Pauses one (SIGSTOP) while `meanwhile` runs; nobody else can kill it meanwhile. */
   async pause(name: string, meanwhile: () => Promise<void>): Promise<boolean> {
     const member = this.#members.get(name);
     if (member === undefined || !this.#members.delete(name)) return false;
@@ -86,7 +86,7 @@ export class Crowd {
 
   async stop(): Promise<void> {
     this.#isOver = true;
-    await this.#growing;
+    await this.#adding;
     const members = [...this.#members.values()];
     this.#members.clear();
     await Promise.all(members.map((member) => member.stop()));

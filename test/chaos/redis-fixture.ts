@@ -11,13 +11,13 @@ import {
 } from "../../src/index.ts";
 import { redisFromEnv } from "../../src/upstash/index.ts";
 import { env } from "../dev/own-redis.ts";
-import { openSideDoor, type SideDoor } from "./local-wire.ts";
+import { openDirectConnection, type DirectConnection } from "./local-wire.ts";
 
-/** A test that failed may hold a lock still, and its pledge with it, for a quarter of an hour. */
+/** A failed test may still hold a lock, and keep its waitUntil promise pending, for a quarter of an hour. */
 const LATE_MS = 15_000;
 
-/** A Redis of our own, to be ill-treated, and a client of it. */
-export interface Patient {
+/** A Redis of our own to break, and a client of it. */
+export interface RedisFixture {
   readonly session: RestSession;
   readonly locks: (
     options?: Partial<LockServiceOptions>,
@@ -26,49 +26,49 @@ export interface Patient {
   /** What `waitUntil` was given. */
   readonly pledges: readonly Promise<unknown>[];
   readonly events: readonly LockEvent[];
-  /** Past the front, on a connection that stays. */
+  /** Bypasses the front, on a persistent connection. */
   readonly command: (...command: (string | number)[]) => Promise<unknown>;
-  /** Cuts the front's connections, so that it has to connect anew. */
+  /** Drops the front's connections, so that it has to reconnect. */
   readonly cut: () => Promise<void>;
-  /** Redis goes, or comes back empty. */
+  /** To stop Redis, or to restart it empty. */
   readonly redis: Stack["redis"];
-  /** Whether a key is locked, past the front. */
+  /** Whether a key is locked, bypassing the front. */
   readonly isStored: (key: string) => Promise<boolean>;
 }
 
-/** Starts a Redis for a test file. A test undoes what it has done to it. */
-export function usePatient(): () => Patient {
+/** Starts a Redis for a test file. Each test undoes what it did to it. */
+export function useRedisFixture(): () => RedisFixture {
   let stack: Stack | undefined;
-  let door: SideDoor | undefined;
-  const opened: Patient[] = [];
+  let direct: DirectConnection | undefined;
+  const opened: RedisFixture[] = [];
   beforeAll(async () => {
     stack = await startStack({ env });
-    door = await openSideDoor(stack.redis.url);
+    direct = await openDirectConnection(stack.redis.url);
   });
   afterEach(async () => {
     for (const { pledges, command, session } of opened.splice(0)) {
       const late = setTimeout(LATE_MS, false, { ref: false });
       const isSettled = await Promise.race([Promise.all(pledges).then(() => true), late]);
-      expect(isSettled, "every pledge to waitUntil has settled").toBe(true);
+      expect(isSettled, "every promise given to waitUntil has settled").toBe(true);
       session.close();
       const names = (await command("KEYS", "*")) as string[];
       const left = names.filter((name) => !/^(?:fence|gone:.*)$/.test(name));
-      expect(left, "keys that are left").toEqual([]);
+      expect(left, "keys left behind").toEqual([]);
     }
   });
   afterAll(async () => {
-    door?.close();
+    direct?.close();
     await stack?.stop();
   });
   return () => {
-    if (stack === undefined || door === undefined) throw new Error("used before beforeAll");
-    const patient = openPatient(stack, door);
-    opened.push(patient);
-    return patient;
+    if (stack === undefined || direct === undefined) throw new Error("used before beforeAll");
+    const fixture = openFixture(stack, direct);
+    opened.push(fixture);
+    return fixture;
   };
 }
 
-function openPatient({ front, redis }: Stack, { command }: SideDoor): Patient {
+function openFixture({ front, redis }: Stack, { command }: DirectConnection): RedisFixture {
   const session = front.openSession();
   const { url, token } = session;
   const client = redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token });
