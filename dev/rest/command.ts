@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
+
 /** One Redis command as received over HTTP. */
 export interface RestCommand {
   /** In lower case. */
   readonly name: string;
-  /** For eval: the script's name, from a first line like `-- leasehold:acquire`. */
+  /** The name of the script that is run, from a first line like `-- leasehold:acquire`. */
   readonly script?: string;
   readonly args: readonly (string | Buffer)[];
 }
@@ -39,9 +41,25 @@ export function commandFrom(args: readonly (string | Buffer)[]): RestCommand {
   if (name === "") {
     throw new BadCommand("ERR empty command");
   }
-  const script =
-    name === "eval" || name === "eval_ro" ? scriptName(String(args[1] ?? "")) : undefined;
+  const script = scriptOf(name, args);
   return script === undefined ? { name, args } : { name, script, args };
+}
+
+/** By SHA-1: what an EVALSHA runs is known once the text has passed. */
+const scriptNames = new Map<string, string>();
+
+/** Lets an EVALSHA of this script be named. */
+export function rememberScript(text: string): string | undefined {
+  const name = scriptName(text);
+  if (name !== undefined) scriptNames.set(createHash("sha1").update(text).digest("hex"), name);
+  return name;
+}
+
+function scriptOf(name: string, args: readonly (string | Buffer)[]): string | undefined {
+  const [, first = "", second = ""] = args.map(String);
+  if (name === "eval" || name === "eval_ro") return rememberScript(first);
+  if (name === "script" && first.toLowerCase() === "load") rememberScript(second);
+  return name === "evalsha" || name === "evalsha_ro" ? scriptNames.get(first) : undefined;
 }
 
 /** Why a command is not available over REST; undefined if it is. */

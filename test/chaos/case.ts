@@ -1,6 +1,6 @@
 import { Redis } from "@upstash/redis";
 import { systemRuntime } from "../../src/index.ts";
-import { redisFromEnv } from "../../src/upstash/index.ts";
+import { restRedis } from "../support/rest-redis.ts";
 import { WIRE_FAULTS, WIRE_TIMES } from "./faults.ts";
 import type { ScenarioContext } from "./judge.ts";
 import { SCENARIOS } from "./scenarios.ts";
@@ -164,7 +164,7 @@ async function keysLeft({ wire, prefix }: Scene): Promise<{ names: string[]; fla
 }
 
 function plainClient({ url, token }: Wire): Redis {
-  return redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token });
+  return restRedis({ url, token });
 }
 
 /** As in the package's documentation, except for its retries: it batches and parses. */

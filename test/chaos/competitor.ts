@@ -18,7 +18,7 @@ export class Competitor {
   constructor(scene: Scene, redis: RedisClient) {
     this.#scene = scene;
     const { prefix, runtime } = scene;
-    const options = { prefix, runtime, graceMs: GRACE_MS, requestTimeout: REQUEST_TIMEOUT_MS };
+    const options = { prefix, runtime, gracePeriod: GRACE_MS, requestTimeout: REQUEST_TIMEOUT_MS };
     const database = new RedisDatabase(redis, options);
     this.locks = new LockService({ database, runtime, defaultTtl: LONGEST_TTL_MS });
   }

@@ -5,7 +5,7 @@
 import type { Redis } from "@upstash/redis";
 import { LockService, RedisDatabase, isLockError, systemRuntime } from "../../src/index.ts";
 import type { Lock } from "../../src/index.ts";
-import { redisFromEnv } from "../../src/upstash/index.ts";
+import { restRedis } from "../support/rest-redis.ts";
 import { believes } from "./referee.ts";
 import { openResource, type Resource } from "./resource.ts";
 
@@ -76,7 +76,7 @@ async function work(
 
 async function contend(key: string, task: ContenderTask): Promise<never> {
   const { url, token, prefix, name, ttl, retryMs } = task;
-  const redis = redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token });
+  const redis = restRedis({ url, token });
   const locks = new LockService({
     database: new RedisDatabase(redis, { prefix }),
     retry: { initialDelay: 20, maxDelay: retryMs },

@@ -1,5 +1,5 @@
 import { isLockError } from "../../src/index.ts";
-import type { Lock, LockOptions } from "../../src/index.ts";
+import type { Lock, AcquireOptions } from "../../src/index.ts";
 import { TIMEOUT_MS } from "./faults.ts";
 import type { Competitor } from "./competitor.ts";
 import type { Scene } from "./scene.ts";
@@ -20,7 +20,7 @@ export const TWO_SENDS_MS = 2 * TIMEOUT_MS + 100;
 /** Acquires and judges the outcome; undefined when it was refused. */
 export async function acquire(
   { scene, competitor }: ScenarioContext,
-  options: LockOptions & { readonly keys?: readonly string[]; readonly once?: boolean } = {},
+  options: AcquireOptions & { readonly keys?: readonly string[]; readonly once?: boolean } = {},
 ): Promise<Lock | undefined> {
   const { keys = [scene.key], once = false, ...rest } = options;
   const { referee, locks } = scene;
@@ -88,7 +88,7 @@ export async function finish(context: ScenarioContext, lock: Lock | undefined): 
 /** Acquires before any fault. Undefined when a busy machine made even that fail. */
 export async function acquireAndWork(
   context: ScenarioContext,
-  options?: LockOptions,
+  options?: AcquireOptions,
 ): Promise<Lock | undefined> {
   return workIfHeld(context, await acquire(context, options));
 }

@@ -9,7 +9,7 @@ import {
   type LockServiceOptions,
   type RedisDatabaseOptions,
 } from "../../src/index.ts";
-import { redisFromEnv } from "../../src/upstash/index.ts";
+import { restRedis } from "../support/rest-redis.ts";
 import { env } from "../dev/own-redis.ts";
 import { openDirectConnection, type DirectConnection } from "./local-wire.ts";
 
@@ -71,7 +71,7 @@ export function useRedisFixture(): () => RedisFixture {
 function openFixture({ front, redis }: Stack, { command }: DirectConnection): RedisFixture {
   const session = front.openSession();
   const { url, token } = session;
-  const client = redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token });
+  const client = restRedis({ url, token });
   const pledges: Promise<unknown>[] = [];
   const events: LockEvent[] = [];
   return {

@@ -62,7 +62,7 @@ export class Scene {
       prefix,
       runtime,
       requestTimeout: TIMEOUT_MS,
-      graceMs: GRACE_MS,
+      gracePeriod: GRACE_MS,
     });
     const options: LockServiceOptions = {
       database: this.database,
@@ -72,7 +72,7 @@ export class Scene {
     };
     const waitUntil = (promise: Promise<unknown>): void => void this.pledges.push(promise);
     const service = new LockService(options);
-    this.locks = isBound ? service.withContext({ waitUntil }) : service;
+    this.locks = isBound ? service.forRequest({ waitUntil }) : service;
     this.resource = openResource(
       (script, keys, args) => wire.command("EVAL", script, keys.length, ...keys, ...args),
       `${prefix}resource`,

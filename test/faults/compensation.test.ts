@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { LockOptions } from "../../src/index.ts";
+import type { AcquireOptions } from "../../src/index.ts";
 import { eventually } from "../dev/eventually.ts";
 import { gate } from "../dev/gate.ts";
 import { StoredLock, THIEF, fenceCounter } from "../support/fault-keys.ts";
@@ -7,7 +7,7 @@ import { ManualRuntime } from "../support/manual-runtime.ts";
 import { useRest, type Rest } from "../support/rest.ts";
 
 const rests = useRest();
-const ONCE: LockOptions = { retry: { maxRetries: 0 } };
+const ONCE: AcquireOptions = { retry: { maxRetries: 0 } };
 
 /** How often a script was sent to the front. */
 function sent({ session }: Rest, script: string): number {

@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { Redis } from "@upstash/redis";
 import { describe, expect, it } from "vitest";
 import { LockAcquisitionError, RedisDatabase, type RedisClient } from "../../src/index.ts";
-import { redisFromEnv } from "../../src/upstash/index.ts";
+import { restRedis } from "../support/rest-redis.ts";
 import type { FaultSpec } from "../../dev/rest/faults.ts";
 import { resendingClient } from "../support/fault-clients.ts";
 import { StoredLock } from "../support/fault-keys.ts";
@@ -127,7 +127,7 @@ it("R11 an unreachable host is reason `error` with its cause, soon, and without 
   const token = "Aa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8";
   const url = `http://127.0.0.1:${await closedPort()}`;
   const clients = [
-    redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }),
+    restRedis({ url, token }),
     new Redis({ url, token, retry: { retries: 1, backoff: () => 1 } }),
   ];
   for (const client of clients) {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { freePort } from "../../dev/redis/probe.ts";
 import { LockService, RedisDatabase, isLockError, systemRuntime } from "../../src/index.ts";
 import type { LockServiceOptions, RedisClient, Runtime } from "../../src/index.ts";
-import { redisFromEnv } from "../../src/upstash/index.ts";
+import { restRedis } from "../support/rest-redis.ts";
 import { garbageText, hostileText, hostileValue, runs } from "../chaos/arbitraries.ts";
 
 /** Speeds up the clock, so that waiting costs little: a second takes 20 ms here. */
@@ -123,7 +123,7 @@ it("whatever a server sends yields a value or a typed error that does not contai
   const type = fc.constantFrom("application/json", "text/html", "text/event-stream", "");
   const property = fc.asyncProperty(code, type, body, async (given, contentType, sent) => {
     respond = { status: given, headers: { "content-type": contentType }, body: sent };
-    const redis = redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token });
+    const redis = restRedis({ url, token });
     const database = new RedisDatabase(redis, { runtime, requestTimeout: 20_000 });
     const locks = new LockService({ database, ...options });
     const failed = await locks.tryAcquire("a").catch((error: unknown) => error);

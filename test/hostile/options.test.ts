@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LockService, Locker, RedisDatabase, isLockError, lockedBy } from "../../src/index.ts";
-import type { LockOptions, LockServiceOptions, RedisClient } from "../../src/index.ts";
+import type { AcquireOptions, LockServiceOptions, RedisClient } from "../../src/index.ts";
 import { withLock } from "../../src/hono/index.ts";
-import { redisFromEnv } from "../../src/upstash/index.ts";
+import { upstash } from "../../src/upstash/index.ts";
 import { hostileText, hostileValue, isLawful, runs } from "../chaos/arbitraries.ts";
 
 const RUNS = runs(400);
@@ -72,7 +72,7 @@ describe("an option with any value works or is refused by name before anything i
     const property = fc.asyncProperty(anything, fc.oneof(options, anything), async (key, given) => {
       const { asked } = client;
       const acquire = async (): Promise<void> => {
-        const lock = await locks.acquire(key as string, given as LockOptions);
+        const lock = await locks.acquire(key as string, given as AcquireOptions);
         await lock.release();
       };
       if (await isRefused(acquire)) expect(client.asked).toBe(asked);
@@ -106,7 +106,7 @@ describe("an option with any value works or is refused by name before anything i
       (given: { key: string }) => withLock(given),
       (given: object) => lockedBy(new LockService({ database }), { key: "a", ...given }, () => 1),
       (given: { key: string }) => lockedBy(new LockService({ database }), given, () => 1),
-      (given: Record<string, unknown>) => redisFromEnv(given),
+      (given: Record<string, unknown>) => upstash(given).inspect("a"),
     ];
     const some = fc.oneof(
       fc.record(
@@ -114,7 +114,7 @@ describe("an option with any value works or is refused by name before anything i
         { requiredKeys: [] },
       ),
       wrong("keyPrefix", "defaultTtl", "maxTtl", "ttl", "waitTimeout", "trace", "key", "status"),
-      wrong("prefix", "keyLocking", "requestTimeout", "graceMs", "onLocked", "onLost", "hold"),
+      wrong("prefix", "keyLocking", "requestTimeout", "gracePeriod", "onLocked", "onLost", "hold"),
       wrong("reportWriteMs", "reportTtlMs", "lockRecheckMs", "lockExtendMs", "lockTtlMs"),
       wrong("release", "onUnavailable", "onLockFailed", "UPSTASH_REDIS_REST_URL"),
       wrong("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN", "KV_REST_API_URL"),
@@ -153,7 +153,7 @@ it("no credential of any shape appears in the error that refuses it", async () =
   const property = fc.property(secret, fc.boolean(), (text, isUrl) => {
     const url = isUrl ? text : "https://example.invalid";
     try {
-      redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: text });
+      restRedis({ url, token: text });
     } catch (error) {
       expect(isLockError(error, "LOCK_CONFIGURATION")).toBe(true);
       expect(String(error)).not.toContain(text);

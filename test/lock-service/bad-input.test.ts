@@ -3,7 +3,7 @@ import {
   LockConfigurationError,
   LockService,
   RedisDatabase,
-  type LockOptions,
+  type AcquireOptions,
   type LockServiceOptions,
   type RedisDatabaseOptions,
 } from "../../src/index.ts";
@@ -88,7 +88,7 @@ const DATABASE: readonly Wrong[] = [
   ["prefix", { prefix: 7 }, "7"],
   ["prefix", { prefix: null }, "null"],
   ["keyLocking", { keyLocking: "yes" }, '"yes"'],
-  ["graceMs", { graceMs: 0 }, "0"],
+  ["gracePeriod", { gracePeriod: 0 }, "0"],
   ["requestTimeout", { requestTimeout: 0 }, "0"],
   ["requestTimeout", { requestTimeout: "2s" }, '"2s"'],
 ];
@@ -117,7 +117,7 @@ it.each(ACQUIRE)(
     const [option, given, shown] = wrong;
     const rest = rests.open();
     const locks = rest.locks();
-    const options = given as LockOptions;
+    const options = given as AcquireOptions;
     const work = (): never => expect.fail("the work ran");
     expectRefusal(await locks.acquire("a", options).catch((e: unknown) => e), option, shown);
     expectRefusal(await locks.withLock("a", work, options).catch((e: unknown) => e), option, shown);
@@ -143,7 +143,7 @@ it.each(SERVICE)("refuses %s of a service given as %o", (option, given, shown) =
 it.each(["waitUntil", "deadline", "signal"])("refuses a wrong %s of a context", (option) => {
   const locks = rests.open().locks();
   expectRefusal(
-    thrownBy(() => locks.withContext({ [option]: "wrong" })),
+    thrownBy(() => locks.forRequest({ [option]: "wrong" })),
     option,
     '"wrong"',
   );
@@ -218,7 +218,7 @@ it("does not modify its caller's options: frozen ones work everywhere", async ()
   const keys = Object.freeze(["b", "a"]);
   const database = new RedisDatabase(rest.redis, Object.freeze({ prefix: rest.prefix }));
   const locks = new LockService(Object.freeze({ database, retry, autoRenew }));
-  const bound = locks.withContext(Object.freeze({ signal }));
+  const bound = locks.forRequest(Object.freeze({ signal }));
   const options = Object.freeze({ ttl: 10_000, retry, autoRenew, signal, trace: "t" });
   await bound.withLock(keys, (lock) => expect(lock.keys).toEqual(["b", "a"]), options);
   await (await bound.tryAcquire("a", options))?.release();

@@ -36,7 +36,7 @@ it.each([
   const rest = rests.open();
   const clock = new ManualRuntime();
   const deadline = new Date(clock.wall + leftMs);
-  const locks = rest.locks({ runtime: clock }).withContext({ deadline });
+  const locks = rest.locks({ runtime: clock }).forRequest({ deadline });
   for (const call of [locks.acquire("a"), locks.tryAcquire("a")]) {
     const error: unknown = await call.catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(LockConfigurationError);
@@ -93,14 +93,14 @@ it("waiting stops early enough for one more attempt before the deadline", async 
   expect(refusals).toBe(2);
 });
 
-it("withContext keeps the service's deadline unless it is given another", async () => {
+it("forRequest keeps the service's deadline unless it is given another", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
   const deadline = new Date(clock.wall + 8_000);
   const locks = rest.locks({ runtime: clock, deadline });
   const ttls: number[] = [];
   const nearer = { deadline: new Date(clock.wall + 5_000) };
-  for (const service of [locks.withContext({}), locks.withContext(nearer)]) {
+  for (const service of [locks.forRequest({}), locks.forRequest(nearer)]) {
     ttls.push(await service.withLock("a", ({ ttl }) => ttl));
   }
   expect(ttls).toEqual([8_000, 5_000]);

@@ -141,7 +141,7 @@ it("release does not depend on the request's signal, nor on the call's", async (
   const rest = rests.open();
   const controller = new AbortController();
   const { signal } = controller;
-  const locks = rest.locks().withContext({ signal });
+  const locks = rest.locks().forRequest({ signal });
   const lock = await locks.acquire("a", { signal });
   controller.abort();
   expect(lock.signal.aborted).toBe(false);

@@ -128,7 +128,7 @@ it("maxHold stops the renewals with an event, and the lock expires with its TTL"
 it("all locks of a bound service are renewed in one command per tick", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
-  const locks = rest.locks({ runtime: clock }).withContext({});
+  const locks = rest.locks({ runtime: clock }).forRequest({});
   const held = [
     await locks.acquire("a"),
     await locks.acquire("b"),
@@ -158,7 +158,7 @@ it("a service that is not bound to a request renews each lock by itself", async 
 it("a lost lock among several in one bound service does not disturb the others", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
-  const locks = rest.locks({ runtime: clock }).withContext({});
+  const locks = rest.locks({ runtime: clock }).forRequest({});
   const [one, lost, other] = [
     await locks.acquire("a"),
     await locks.acquire("b"),
@@ -186,7 +186,7 @@ it("a lost lock among several in one bound service does not disturb the others",
 it("a new lock in a bound service does not wait for the pause of an older, longer one", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
-  const locks = rest.locks({ runtime: clock }).withContext({});
+  const locks = rest.locks({ runtime: clock }).forRequest({});
   const long = await locks.acquire("a", { ttl: 300_000 });
   const short = await locks.acquire("b", { ttl: 3_000 });
   await clock.advance(1_000);
@@ -198,7 +198,7 @@ it("a new lock in a bound service does not wait for the pause of an older, longe
 it("a lock acquired after a failed renewal is not renewed early", async () => {
   const rest = rests.open();
   const clock = new ManualRuntime();
-  const locks = rest.locks({ runtime: clock }).withContext({});
+  const locks = rest.locks({ runtime: clock }).forRequest({});
   const failed = heard(locks, "renewalFailed", clock);
   const first = await locks.acquire("a", { ttl: 30_000 });
   rest.session.faults.add({ kind: "drop-request", script: "renew", times: 1 });

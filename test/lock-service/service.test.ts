@@ -60,10 +60,10 @@ describe("events", () => {
   it("of a bound service reach the listeners of the service it came from, and vice versa", async () => {
     const rest = rests.open();
     const locks = rest.locks();
-    const bound = locks.withContext({});
+    const bound = locks.forRequest({});
     const [atService, atBound]: [string[], string[]] = [[], []];
     locks.events.subscribe(({ type }) => atService.push(type));
-    bound.withContext({}).events.subscribe(({ type }) => atBound.push(type));
+    bound.forRequest({}).events.subscribe(({ type }) => atBound.push(type));
     await bound.withLock("a", () => undefined);
     await locks.withLock("a", () => undefined);
     expect(atService).toEqual(["acquired", "released", "acquired", "released"]);

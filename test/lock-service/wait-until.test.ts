@@ -170,7 +170,7 @@ describe("R10 waitUntil is called first:", () => {
 
   it("R10 each acquisition of a bound service has its own promise", async () => {
     const rest = rests.open();
-    const locks = rest.locks().withContext({});
+    const locks = rest.locks().forRequest({});
     const [one, other] = [await locks.acquire("a"), await locks.acquire("b")];
     expect(rest.pledges).toHaveLength(2);
     await other.release();

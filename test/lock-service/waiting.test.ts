@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
-import { LockAcquisitionError, type LockEvent, type LockOptions } from "../../src/index.ts";
+import { LockAcquisitionError, type LockEvent, type AcquireOptions } from "../../src/index.ts";
 import { eventually } from "../dev/eventually.ts";
 import { StoredLock, THIEF } from "../support/fault-keys.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
@@ -16,7 +16,7 @@ interface Waiter {
 }
 
 /** A client that waits for "a", on its own clock. */
-function waiter(rest: Rest, options: LockOptions): Waiter {
+function waiter(rest: Rest, options: AcquireOptions): Waiter {
   const clock = new ManualRuntime();
   const locks = rest.locks({ runtime: clock });
   let refusals = 0;
@@ -175,7 +175,7 @@ describe("an abort", () => {
     await using held = await rest.locks().acquire("a");
     held.assertHeld();
     const controller = new AbortController();
-    const locks = rest.locks().withContext({ signal: controller.signal });
+    const locks = rest.locks().forRequest({ signal: controller.signal });
     const busy = new Promise((resolve) => void locks.events.subscribe(resolve));
     const outcome = locks.acquire("a", { retry: { initialDelay: 60_000, maxDelay: 60_000 } });
     outcome.catch(() => {});

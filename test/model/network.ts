@@ -109,7 +109,11 @@ export class NetworkDatabase extends Database {
     const over = (): void => {
       wait.isOver = true;
     };
-    const answer = this.send(command.operation, this.#carry(command, apply, wait), failureOf);
+    const answer = this.awaitAnswer(
+      command.operation,
+      this.#carry(command, apply, wait),
+      failureOf,
+    );
     answer.then(over, over);
     return answer;
   }
@@ -117,7 +121,7 @@ export class NetworkDatabase extends Database {
 
 /** Converts what a client throws like RedisDatabase does. */
 function failureOf(operation: string, thrown: unknown): LockError {
-  return isLockError(thrown) ? thrown : toDatabaseError(operation, thrown);
+  return isLockError(thrown) ? thrown : toDatabaseError(operation, thrown, { fence: "fence" });
 }
 
 function unused(): Promise<never> {

@@ -50,7 +50,7 @@ export class RedisTwin {
   backend(memory: MemoryDatabase, runtime: Runtime): Backend {
     const { requestTimeout } = memory;
     const client = this.#through({ eval: (script, keys, args) => this.#run(script, keys, args) });
-    const options = { prefix: this.#prefix, graceMs: GRACE_MS, requestTimeout, runtime };
+    const options = { prefix: this.#prefix, gracePeriod: GRACE_MS, requestTimeout, runtime };
     const redis = new RedisDatabase(client, options);
     const both = <T>(ask: (database: Backend) => Promise<T>): Promise<T> =>
       this.#both(

@@ -1,6 +1,6 @@
 import { LockService } from "../../src/lock-service.ts";
 import type { Lock } from "../../src/lock.ts";
-import type { LockOptions } from "../../src/lock-options.ts";
+import type { AcquireOptions } from "../../src/lock-options.ts";
 import type { Belief } from "./beliefs.ts";
 import type { Call } from "./ledger.ts";
 import { Outcomes } from "./outcomes.ts";
@@ -26,7 +26,7 @@ export class ServiceScript {
     const { client, database } = station;
     const { runtime, waitUntil } = client;
     const service = new LockService({ database, runtime, waitUntil, maxTtl: MAX_TTL_MS });
-    this.#service = client.plan.shared ? service.withContext({}) : service;
+    this.#service = client.plan.shared ? service.forRequest({}) : service;
   }
 
   async look({ do: what, key }: LookAction): Promise<void> {
@@ -49,8 +49,7 @@ export class ServiceScript {
     if (abortMs !== undefined) time.after(abortMs, client, () => abort.abort());
     const deadline =
       deadlineMs === undefined ? undefined : new Date(runtime.now().wall + deadlineMs);
-    const service =
-      deadline === undefined ? this.#service : this.#service.withContext({ deadline });
+    const service = deadline === undefined ? this.#service : this.#service.forRequest({ deadline });
     const options = { ...optionsOf(action, trace), signal: abort.signal };
     const budgetMs = this.#acquireBudget(action);
     let isAcquired = false;
@@ -91,7 +90,7 @@ export class ServiceScript {
     service: LockService,
     action: LockAction,
     call: Call,
-    options: LockOptions,
+    options: AcquireOptions,
     acquired: (lock: Lock) => Belief,
   ): Promise<void> {
     const { beliefs, time, plan } = this.#world;
@@ -201,7 +200,7 @@ export class ServiceScript {
   }
 }
 
-function optionsOf(action: LockAction, trace: string): LockOptions {
+function optionsOf(action: LockAction, trace: string): AcquireOptions {
   const { ttl, renew, maxHold, waitMs, retries } = action;
   return {
     ttl,

@@ -151,7 +151,7 @@ export class World implements WireWorld, SendWorld {
     const wire = new Wire(this, client);
     const { requestTimeout } = this.plan;
     const options = { store: this.store, runtime: client.runtime, requestTimeout };
-    const memory = new MemoryDatabase({ ...options, graceMs: GRACE_MS });
+    const memory = new MemoryDatabase({ ...options, gracePeriod: GRACE_MS });
     const backend = this.#twin?.backend(memory, client.runtime) ?? memory;
     const database = new NetworkDatabase(backend, wire.carry, client.runtime);
     return { client, wire, database };

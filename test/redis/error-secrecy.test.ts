@@ -4,7 +4,7 @@ import { Redis } from "@upstash/redis";
 import { describe, expect, it } from "vitest";
 import type { FaultSpec } from "../../dev/rest/faults.ts";
 import { RedisDatabase, type RedisClient } from "../../src/index.ts";
-import { redisFromEnv } from "../../src/upstash/index.ts";
+import { restRedis } from "../support/rest-redis.ts";
 import { useDatabase, type DatabaseScene } from "../support/database-scene.ts";
 
 const scenes = useDatabase();
@@ -138,7 +138,7 @@ it("R9 a token in a client's error, or in its cause, is not passed on", async ()
   const { url, token } = scene.rest.session;
   const client: RedisClient = {
     eval: (script, keys, args) =>
-      redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token })
+      restRedis({ url, token })
         .eval(script.replace("return", "retrun"), keys, args)
         .catch((cause: unknown) => {
           const said = `ERR no, command was: ["EVAL","${script}","${keys.join()}"]`;

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { RedisDatabase } from "../../src/index.ts";
-import { redisFromEnv } from "../../src/upstash/index.ts";
+import { restRedis } from "../support/rest-redis.ts";
 import { eventually } from "../dev/eventually.ts";
 import { onlyBorrowedRedis } from "../dev/own-redis.ts";
 import { clientOf, useOwnRedis } from "../support/database-own-redis.ts";
@@ -11,7 +11,7 @@ describe.skipIf(onlyBorrowedRedis)("a real refusal", () => {
 
   it("R9 a wrong token (WRONGPASS) was not applied", async () => {
     const { url } = await own.front();
-    const redis = redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: "wrong" });
+    const redis = restRedis({ url, token: "wrong" });
     await expect(new RedisDatabase(redis).inspect("key")).rejects.toMatchObject({
       applied: "no",
       retriable: false,

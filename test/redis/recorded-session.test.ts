@@ -76,7 +76,7 @@ it("what is sent to Redis is, byte for byte, what was recorded", async () => {
   await locks.withLock("free", () => undefined, { ttl: 5_000, trace: "trace" });
 
   recorder.note("two keys, renewed, extended, asked for and given back");
-  const bound = locks.withContext({});
+  const bound = locks.forRequest({});
   const pair = await bound.acquire(["a", "b"], { ttl: 6_000 });
   const single = await bound.acquire("c", { ttl: 9_000 });
   const before = recorder.lines.length;

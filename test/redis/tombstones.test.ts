@@ -149,7 +149,7 @@ it("R4 a release of several keys of which one had expired is not owned, but free
 
 it("R4 the grace period is configurable", async () => {
   const scene = scenes.open();
-  const database = scene.rest.database({ graceMs: 12_000 });
+  const database = scene.rest.database({ gracePeriod: 12_000 });
   const owner = scene.owner();
   await owner.acquire();
   await database.release({ claims: owner.claims, fence: owner.fence });

@@ -45,7 +45,7 @@ describe.each([
     const { runtime, wake } = wakeableRuntime();
     const { locks, counters, scene } = open({ runtime });
     const waitUntil = (promise: Promise<unknown>): void => void scene.rest.pledges.push(promise);
-    const bound = locks.withContext({ waitUntil });
+    const bound = locks.forRequest({ waitUntil });
     const renewed: (readonly string[])[] = [];
     bound.events.subscribe((event) => event.type === "renewed" && renewed.push(event.keys));
     const names = Array.from({ length: 10 }, (__, at) => `key-${at}`);

@@ -7,9 +7,9 @@ export function countingRuntime(): { readonly runtime: Runtime; readonly pending
     pending: () => pending,
     runtime: {
       ...systemRuntime,
-      async sleep(ms, signal) {
+      async sleep(ms, signal, options) {
         pending += 1;
-        await systemRuntime.sleep(ms, signal);
+        await systemRuntime.sleep(ms, signal, options);
         pending -= 1;
       },
     },

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll } from "vitest";
 import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
 import { startStack, type Stack } from "../../dev/stack.ts";
 import { RedisDatabase } from "../../src/index.ts";
-import { redisFromEnv } from "../../src/upstash/index.ts";
+import { restRedis } from "./rest-redis.ts";
+import { loadScripts } from "./scripts.ts";
 import { env } from "../dev/own-redis.ts";
 import { DatabaseScene } from "./database-scene.ts";
 
@@ -44,6 +45,7 @@ export function useOwnRedis(args: readonly string[] = []): OwnRedis {
     },
     async front(credentials = "") {
       const redisUrl = running().redis.url.replace("//", `//${credentials}`);
+      await loadScripts(redisUrl);
       const front = await startRestFront({ redisUrl });
       fronts.push(front);
       return front;
@@ -52,7 +54,7 @@ export function useOwnRedis(args: readonly string[] = []): OwnRedis {
 }
 
 /** A client with its own session. */
-export function clientOf(front: RestFront): ReturnType<typeof redisFromEnv> {
+export function clientOf(front: RestFront): ReturnType<typeof restRedis> {
   const { url, token } = front.openSession();
-  return redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token });
+  return restRedis({ url, token });
 }

@@ -10,8 +10,9 @@ import {
   type LockServiceOptions,
   type RedisDatabaseOptions,
 } from "../../src/index.ts";
-import { redisFromEnv } from "../../src/upstash/index.ts";
 import { countingRuntime } from "./counting-runtime.ts";
+import { restRedis } from "./rest-redis.ts";
+import { loadScripts } from "./scripts.ts";
 
 /** How long tombstones last in tests: long enough to take effect, short enough to wait for. */
 export const GRACE_MS = 30_000;
@@ -21,7 +22,7 @@ export interface Rest {
   readonly session: RestSession;
   /** Prefix of every key of this test. */
   readonly prefix: string;
-  /** The client that `redisFromEnv` creates. */
+  /** A client that sends each command once. */
   readonly redis: Redis;
   /** Runs a command that bypasses counters and faults, to look or to interfere. */
   command(...command: (string | number)[]): Promise<unknown>;
@@ -42,6 +43,7 @@ export function useRest(): { readonly open: () => Rest } {
   let admin: RestSession | undefined;
   const opened: Rest[] = [];
   beforeAll(async () => {
+    await loadScripts(inject("redisUrl"));
     front = await startRestFront({ redisUrl: inject("redisUrl") });
     admin = front.openSession();
   });
@@ -71,7 +73,7 @@ export function useRest(): { readonly open: () => Rest } {
 }
 
 function clientOf({ url, token }: RestSession): Redis {
-  return redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token });
+  return restRedis({ url, token });
 }
 
 function openRest(session: RestSession, admin: Redis): Rest {
@@ -80,7 +82,7 @@ function openRest(session: RestSession, admin: Redis): Rest {
   const { runtime, pending } = countingRuntime();
   const pledges: Promise<unknown>[] = [];
   const database = (options: RedisDatabaseOptions = {}): RedisDatabase =>
-    new RedisDatabase(redis, { prefix, runtime, graceMs: GRACE_MS, ...options });
+    new RedisDatabase(redis, { prefix, runtime, gracePeriod: GRACE_MS, ...options });
   return {
     session,
     prefix,

@@ -18,7 +18,7 @@ class LoadingDatabase extends MemoryDatabase {
       await this.runtime.sleep(ANSWER_MS);
       throw new DatabaseError("LOADING", { applied: "no", retriable: true });
     })();
-    return this.send("acquire", loading);
+    return this.awaitAnswer("acquire", loading);
   }
 
   override async release(

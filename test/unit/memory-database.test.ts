@@ -54,7 +54,7 @@ it("the store's clock decides expiry, whatever clock a process has", async () =>
 
 it("a tombstone expires with its grace period", async () => {
   const { runtime, database } = scene();
-  const strict = new MemoryDatabase({ store: database.store, graceMs: 1_000 });
+  const strict = new MemoryDatabase({ store: database.store, gracePeriod: 1_000 });
   const locks = new LockService({ database: strict, runtime });
   await (await locks.acquire("key")).release();
   expect(database.store.names()).toHaveLength(2);
@@ -112,7 +112,7 @@ it("a full store definitely refuses an acquire, and ends no lease", async () => 
 });
 
 it("wrong options are refused by name", async () => {
-  expect(() => new MemoryDatabase({ graceMs: 0 })).toThrow(/^graceMs: /);
+  expect(() => new MemoryDatabase({ gracePeriod: 0 })).toThrow(/^gracePeriod: /);
   const request = { claims: [], ttlMs: 100, livenessMs: 100, suspects: [] };
   const database = new MemoryDatabase();
   await expect(database.acquire(request)).rejects.toThrow(/^claims: /);

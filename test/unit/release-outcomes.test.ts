@@ -43,7 +43,8 @@ describe("a release that was applied, but whose answer was lost,", () => {
 
   it("keeps the result of withLock, however late the answer is", async () => {
     const { runtime, faulty, locks } = open(
-      (clock) => new MemoryDatabase({ runtime: clock, graceMs: 10_000, requestTimeout: 10_000 }),
+      (clock) =>
+        new MemoryDatabase({ runtime: clock, gracePeriod: 10_000, requestTimeout: 10_000 }),
     );
     const late = { kind: "delay", on: "reply", ms: 11_000, operations: ["release"] } as const;
     faulty.inject({ ...late, times: 1 });

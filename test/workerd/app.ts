@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { LockService, isLockError, type Lock, type LockContext } from "../../src/index.ts";
+import { LockService, isLockError, type Lock, type RequestContext } from "../../src/index.ts";
 import { locks, withLock, type LocksVariables } from "../../src/hono/index.ts";
 import example from "../../worker/index.ts";
 import { unboundedDatabase, unboundedRedis } from "./redis-client.ts";
@@ -71,9 +71,9 @@ test.post(
 
 test.post("/unbound-wait-until/:key", async (c) => {
   // Like `const { waitUntil } = ctx` in a Worker; the test runner binds the context's own.
-  const { waitUntil } = Object.getPrototypeOf(c.executionCtx) as Required<LockContext>;
+  const { waitUntil } = Object.getPrototypeOf(c.executionCtx) as Required<RequestContext>;
   try {
-    await service.withContext({ waitUntil }).acquire(keyOf(c));
+    await service.forRequest({ waitUntil }).acquire(keyOf(c));
     return c.text("acquired");
   } catch (error) {
     return c.text(isLockError(error, "LOCK_CONFIGURATION") ? error.message : String(error), 500);

@@ -1,8 +1,7 @@
 import { inject } from "vitest";
 import { controlClient } from "../../dev/rest/control-client.ts";
-import { RedisDatabase } from "../../src/index.ts";
 import { ManualRuntime, MemoryDatabase } from "../../src/testing/index.ts";
-import { redisFromEnv } from "../../src/upstash/index.ts";
+import { upstash } from "../../src/upstash/index.ts";
 import { describeConformance } from "../support/conformance-suite.ts";
 import { redisStorage } from "../support/redis-storage.ts";
 
@@ -12,13 +11,13 @@ describeConformance("RedisDatabase in workerd", {
     const control = controlClient(url, controlToken);
     const session = await control.openSession();
     const prefix = `{${crypto.randomUUID()}}`;
-    const redis = redisFromEnv({
+    const env = {
       UPSTASH_REDIS_REST_URL: session.url,
       UPSTASH_REDIS_REST_TOKEN: session.token,
-    });
+    };
     const storage = redisStorage(prefix, (...command) => control.command(...command));
     return {
-      database: new RedisDatabase(redis, { prefix }),
+      database: upstash(env, { prefix }),
       storage,
       close: async () => {
         await storage.clear();

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
 import { LockLostError, LockService, RedisDatabase } from "../../src/index.ts";
-import { redisFromEnv } from "../../src/upstash/index.ts";
+import { restRedis } from "../support/rest-redis.ts";
 import { frontControl } from "./worker-under-test.ts";
 
 /** A service that talks to the front with its own token. */
 async function openService(): Promise<{ readonly locks: LockService; readonly token: string }> {
   const { url, token } = await frontControl().openSession();
-  const redis = redisFromEnv({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token });
+  const redis = restRedis({ url, token });
   return { locks: new LockService({ database: new RedisDatabase(redis) }), token };
 }
 

@@ -5,7 +5,7 @@ import { RedisDatabase } from "../../src/index.ts";
 /** Request timeout; long, because many suites may share a small machine. */
 const TIMEOUT_MS = 20_000;
 
-/** Like redisFromEnv, but without its 2 s timeout: for tests that are not about time. */
+/** Set up for locks, but without a timeout: for tests that are not about time. */
 export function unboundedRedis(): Redis {
   return new Redis({
     url: env.UPSTASH_REDIS_REST_URL,
