@@ -58,7 +58,7 @@ export function resolveAutoRenew(
 ): AutoRenew {
   if (options === undefined) return defaults;
   if (typeof options === "boolean") return { ...defaults, enabled: options };
-  checkOptions("autoRenew", options, AUTO_RENEW_OPTIONS);
+  checkOptions("autoRenew", options, AUTO_RENEW_OPTIONS, "autoRenew");
   const {
     enabled = defaults.enabled,
     intervalFraction = defaults.intervalFraction,

@@ -71,15 +71,16 @@ export function checkTtl(option: string, value: unknown, max: number): number {
 export type OptionNames<Options> = Readonly<Record<keyof Options, true>>;
 
 /**
- * @param what whose options they are, for the message
+ * @param what whose options they are, and `name` what they are called, for the message
  * @throws LockConfigurationError unless `options` is an object, and each of its names is known
  */
 export function checkOptions<Options extends object>(
   what: string,
   options: Options,
   known: OptionNames<Options>,
+  name = "options",
 ): void {
-  checkType("options", options, "object");
+  checkType(name, options, "object");
   const names = Object.keys(known);
   const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown === undefined) return;

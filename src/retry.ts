@@ -65,7 +65,7 @@ export function backoffDelay(
 /** @throws LockConfigurationError naming the option */
 export function resolveRetry(options: RetryOptions | undefined, defaults: RetryPlan): RetryPlan {
   if (options === undefined) return defaults;
-  checkOptions("retry", options, RETRY_OPTIONS);
+  checkOptions("retry", options, RETRY_OPTIONS, "retry");
   const {
     maxRetries = defaults.maxRetries,
     initialDelay = defaults.initialDelay,

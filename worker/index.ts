@@ -1,24 +1,31 @@
-import type { Redis } from "@upstash/redis";
+import { Redis } from "@upstash/redis/cloudflare";
 import { Hono, type Context } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 import { timingSafeEqual } from "hono/utils/buffer";
 import { locks, withLock, type LocksVariables } from "leasehold/hono";
-import { RedisDatabase, type Lock, type LockService } from "leasehold";
-import { redisFromEnv } from "leasehold/upstash";
+import type { Lock, LockService } from "leasehold";
+import { upstash } from "leasehold/upstash";
 import { charge, paymentOf, recordPayment } from "./payments.ts";
 
 /** UPSTASH_REDIS_REST_URL and _TOKEN; and ADMIN_TOKEN, without which nobody can access /locks. */
-type Bindings = { ADMIN_TOKEN?: string } & Record<string, unknown>;
+type Bindings = {
+  UPSTASH_REDIS_REST_URL: string;
+  UPSTASH_REDIS_REST_TOKEN: string;
+  ADMIN_TOKEN?: string;
+};
 type Env = { Bindings: Bindings; Variables: LocksVariables & { redis: Redis } };
 
 const app = new Hono<Env>();
 
 // Created per request: that costs no I/O, and on Workers `c.env` exists only then.
+app.use(locks((c) => upstash(c.env)));
+
+// For the data of this Worker; the locks need no client.
 app.use((c, next) => {
-  c.set("redis", redisFromEnv(c.env));
+  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = c.env;
+  c.set("redis", new Redis({ url, token, enableTelemetry: false }));
   return next();
 });
-app.use(locks((c) => ({ database: new RedisDatabase(c.get("redis")) })));
 
 // Does not wait: a concurrent second payment is a double click, and gets a 409. The TTL is for a
 // Worker that crashes; a slow payment is no problem, because its lock is renewed.
@@ -72,8 +79,8 @@ app.post("/jobs/:id", async (c) => {
   return c.json({ id, status: "started" }, 202);
 });
 app.get("/jobs/:id", async (c) => {
-  const job = await c.var.redis.get<string>(`job:${c.req.param("id")}`);
-  return job === null ? c.notFound() : c.json(JSON.parse(job));
+  const job = await c.var.redis.get<Record<string, unknown>>(`job:${c.req.param("id")}`);
+  return job === null ? c.notFound() : c.json(job);
 });
 
 /** Works for several TTLs. The lock is renewed meanwhile, for as long as waitUntil lasts (30 s). */
@@ -82,7 +89,7 @@ async function runJob(redis: Redis, key: string, lock: Lock, service: LockServic
   service.events.subscribe(({ type }) => (renewals += type === "renewed" ? 1 : 0));
   const report = (status: string): Promise<unknown> => {
     const heldMs = Date.now() - lock.acquiredAt.getTime();
-    return redis.set(key, JSON.stringify({ status, heldMs, ttlMs: lock.ttl, renewals }));
+    return redis.set(key, { status, heldMs, ttlMs: lock.ttl, renewals });
   };
   await using held = lock; // Released however this ends.
   for (let percent = 0; percent < 100; percent += 10) {

@@ -1,10 +1,9 @@
-import type { Redis } from "@upstash/redis";
+import type { Redis } from "@upstash/redis/cloudflare";
 
 type Payment = { readonly charge: number; readonly paidAt: string };
 
-export async function paymentOf(redis: Redis, order: string): Promise<Payment | null> {
-  const payment = await redis.hget<string>(`order:${order}`, "payment");
-  return payment === null ? null : (JSON.parse(payment) as Payment);
+export function paymentOf(redis: Redis, order: string): Promise<Payment | null> {
+  return redis.hget<Payment>(`order:${order}`, "payment");
 }
 
 /**

@@ -1,6 +1,7 @@
 import { Redis } from "@upstash/redis";
 import { systemRuntime } from "../../src/index.ts";
-import { restRedis } from "../support/rest-redis.ts";
+import type { RedisClient } from "../../src/index.ts";
+import { RestClient } from "../../src/upstash/rest-client.ts";
 import { WIRE_FAULTS, WIRE_TIMES } from "./faults.ts";
 import type { ScenarioContext } from "./judge.ts";
 import { SCENARIOS } from "./scenarios.ts";
@@ -74,7 +75,7 @@ export interface CaseTools {
 export async function runCase(one: WireCase, { openWire, clock }: CaseTools): Promise<CaseResult> {
   const [wire, calm] = [await openWire(), await openWire()];
   const prefix = `{${crypto.randomUUID()}}`;
-  const redis = one.setup === OWN_CLIENT ? ownClient(wire) : plainClient(wire);
+  const redis = one.setup === OWN_CLIENT ? ownClient(wire) : transport(wire);
   const isBound = one.setup !== "unbound";
   const scene = new Scene({ wire, redis, prefix, isBound, clock });
   const competitor = new Competitor(scene, clientWithoutTimeout(calm));
@@ -163,8 +164,9 @@ async function keysLeft({ wire, prefix }: Scene): Promise<{ names: string[]; fla
   return { names, flaws };
 }
 
-function plainClient({ url, token }: Wire): Redis {
-  return restRedis({ url, token });
+/** What `upstash(env)` uses. */
+function transport({ url, token }: Wire): RedisClient {
+  return new RestClient(() => ({ url, token }), 2_000);
 }
 
 /** As in the package's documentation, except for its retries: it batches and parses. */

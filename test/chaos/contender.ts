@@ -3,8 +3,9 @@
  * may be killed or paused at any moment. Its only argument is its task, as JSON.
  */
 import type { Redis } from "@upstash/redis";
-import { LockService, RedisDatabase, isLockError, systemRuntime } from "../../src/index.ts";
+import { LockService, isLockError, systemRuntime } from "../../src/index.ts";
 import type { Lock } from "../../src/index.ts";
+import { upstash } from "../../src/upstash/index.ts";
 import { restRedis } from "../support/rest-redis.ts";
 import { believes } from "./referee.ts";
 import { openResource, type Resource } from "./resource.ts";
@@ -78,7 +79,7 @@ async function contend(key: string, task: ContenderTask): Promise<never> {
   const { url, token, prefix, name, ttl, retryMs } = task;
   const redis = restRedis({ url, token });
   const locks = new LockService({
-    database: new RedisDatabase(redis, { prefix }),
+    database: upstash({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }, { prefix }),
     retry: { initialDelay: 20, maxDelay: retryMs },
   });
   const evaluate = (script: string, keys: string[], args: string[]): Promise<unknown> =>

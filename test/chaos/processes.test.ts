@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import { loadScripts } from "../support/scripts.ts";
 import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
 import { KillTest } from "./kill.ts";
 import { openDirectConnection, type DirectConnection } from "./local-wire.ts";
@@ -8,6 +9,7 @@ let direct: DirectConnection | undefined;
 
 beforeAll(async () => {
   const redisUrl = inject("redisUrl");
+  await loadScripts(redisUrl);
   front = await startRestFront({ redisUrl });
   direct = await openDirectConnection(redisUrl);
 });

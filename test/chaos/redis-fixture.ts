@@ -82,7 +82,7 @@ function openFixture({ front, redis }: Stack, { command }: DirectConnection): Re
     events,
     locks(options = {}, databaseOptions = {}) {
       const waitUntil = (promise: Promise<unknown>): void => void pledges.push(promise);
-      const database = new RedisDatabase(client, databaseOptions);
+      const database = new RedisDatabase(client, { prefix: "", ...databaseOptions });
       const service = new LockService({ database, waitUntil, ...options });
       service.events.subscribe((event) => void events.push(event));
       return service;

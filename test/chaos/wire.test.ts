@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { loadScripts } from "../support/scripts.ts";
 import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
 import { coveringCases, runUntilHit, type CaseTools } from "./case.ts";
 import { WIRE_FAULTS } from "./faults.ts";
@@ -18,6 +19,7 @@ let direct: DirectConnection | undefined;
 
 beforeAll(async () => {
   const redisUrl = inject("redisUrl");
+  await loadScripts(redisUrl);
   front = await startRestFront({ redisUrl });
   direct = await openDirectConnection(redisUrl);
   lag.start();

@@ -38,7 +38,7 @@ it("the signal aborts at the margin and not before, without renewal", async () =
   await clock.advance(1);
   expect(signal.aborted).toBe(true);
   expect(events.filter(({ type }) => type === "lost")).toEqual([
-    { type: "lost", keys: ["a"], error: signal.reason },
+    { type: "lost", keys: ["a"], token: lock.token, trace: undefined, error: signal.reason },
   ]);
   await lock.release();
 });
@@ -106,7 +106,9 @@ it("a renewal counts from when it was sent, not from when it was answered", asyn
   await eventually("the renewal is answered", () => renewed.length === 1);
   lock.stopAutoRenew();
   expect(lock.expiresAt.getTime()).toBe(start + 40_000);
-  expect(renewed).toEqual([{ type: "renewed", keys: ["a"], expiresAt: new Date(start + 40_000) }]);
+  const identity = { keys: ["a"], token: lock.token, trace: undefined };
+  const expiresAt = new Date(start + 40_000);
+  expect(renewed).toEqual([{ type: "renewed", ...identity, expiresAt }]);
   await lock.release();
 });
 

@@ -25,6 +25,7 @@ describe("keyPrefix", () => {
     expect(seen).toMatchObject([
       { type: "acquired", keys: ["a", "b"] },
       { type: "busy", key: "b" },
+      { type: "acquireFailed", key: "b" },
       { type: "released", keys: ["a", "b"] },
     ]);
   });
@@ -36,15 +37,43 @@ describe("events", () => {
     const locks = rest.locks();
     const seen: LockEvent[] = [];
     locks.events.subscribe((event) => seen.push(event));
-    const lock = await locks.acquire("a");
-    expect(await locks.tryAcquire("a")).toBeNull();
+    const lock = await locks.acquire("a", { trace: "holder" });
+    expect(await locks.tryAcquire("a", { trace: "other" })).toBeNull();
     await lock.release();
+    const ms: unknown = expect.any(Number);
+    const held = { keys: ["a"], token: lock.token, trace: "holder" };
+    const refused = { key: "a", trace: "other" };
     expect(seen).toEqual([
-      { type: "acquired", keys: ["a"], fence: lock.fence, waitedMs: expect.any(Number) },
-      { type: "busy", key: "a", remainingMs: expect.any(Number), attempt: 1 },
-      { type: "released", keys: ["a"], heldMs: expect.any(Number) },
+      { type: "acquired", ...held, fence: lock.fence, waitedMs: ms },
+      { type: "busy", ...refused, remainingMs: ms, attempt: 1 },
+      { type: "acquireFailed", ...refused, reason: "held", waitedMs: ms },
+      { type: "released", ...held, heldMs: ms },
     ]);
-    for (const event of seen) expect(JSON.stringify(event)).not.toContain(lock.token);
+    // A refused caller's events are not the place to learn who the holder is.
+    for (const event of seen.filter((one) => "key" in one)) {
+      expect(JSON.stringify(event)).not.toContain(lock.token);
+    }
+  });
+
+  it("acquireFailed tells why each call ended without the lock", async () => {
+    const rest = rests.open();
+    const reasons: unknown[] = [];
+    const onEvent = (event: LockEvent): void => {
+      if (event.type === "acquireFailed") reasons.push(event.reason);
+    };
+    const locks = rest.locks({ onEvent });
+    const lock = await locks.acquire("a");
+    await expect(locks.acquire("a", { waitTimeout: 30 })).rejects.toThrow(LockAcquisitionError);
+    await expect(locks.acquire("b", { signal: AbortSignal.abort() })).rejects.toThrow();
+    rest.session.faults.add({
+      kind: "error-json",
+      error: "NOPERM no permissions",
+      script: "acquire",
+    });
+    await expect(locks.acquire("c")).rejects.toThrow(LockAcquisitionError);
+    rest.session.faults.clear();
+    expect(reasons).toEqual(["timeout", "aborted", "error"]);
+    await lock.release();
   });
 
   it("report a takeover from a dead holder, before the acquisition", async () => {

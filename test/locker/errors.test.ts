@@ -35,10 +35,18 @@ it("errors of others on a shared database are not reported by this Locker", asyn
   const locker = scene.locker({ database });
   const { lockData } = await take(locker);
   scene.rest.session.faults.add({ kind: "drop-request", script: "inspect", times: 1 });
-  await expect(scene.locker({ database }).readLockData("b")).rejects.toThrow(DatabaseError);
+  await expect(new Locker({ database }).readLockData("b")).rejects.toThrow(DatabaseError);
   expect(ofDatabase).toEqual([expect.any(DatabaseError)]);
   expect(scene.errors).toEqual([]);
   await locker.release("a", lockData);
+});
+
+it("errors reports type locker for a read that had no answer", async () => {
+  const scene = scenes.open();
+  const locker = scene.locker();
+  scene.rest.session.faults.add({ kind: "drop-request", script: "inspect", times: 1 });
+  await expect(locker.readLockData("a")).rejects.toThrow(DatabaseError);
+  expect(scene.errors).toEqual([{ type: "locker", error: expect.any(DatabaseError) }]);
 });
 
 it("errors reports type lost_lock, once, when a report finds the lock gone", async () => {

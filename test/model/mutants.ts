@@ -37,7 +37,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "R4: a release leaves no tombstone",
     file: "database/rules/release.ts",
-    find: "leaveTombstone(store, claim.lockData.ownerHash, reason, settings);",
+    find: "remember(store, claim.lockData.ownerHash, reason, settings);",
     replace: "",
     seed: 3,
   },
@@ -106,8 +106,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "expiry is counted from after the reply",
     file: "lease/attempt.ts",
-    find: "this.#win(sent.value, claims, times, since)",
-    replace: "this.#win(sent.value, claims, times, this.#context.runtime.now())",
+    find: "this.#win(outcome, claims, times, since)",
+    replace: "this.#win(outcome, claims, times, this.#context.runtime.now())",
     seed: 3,
   },
   {
@@ -129,14 +129,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a refused acquire may be delivered again",
     file: "database/rules/acquire.ts",
-    find: `bury(store, claims, "refused", settings);`,
+    find: `rememberAll(store, claims, "refused", settings);`,
     replace: "",
     seed: 12,
   },
   {
     name: "a granted acquire may be delivered again after its end",
     file: "database/rules/acquire.ts",
-    find: `bury(store, claims, "granted", settings);
+    find: `rememberAll(store, claims, "granted", settings);
   for (const { ownerHash } of dead)`,
     replace: "for (const { ownerHash } of dead)",
     seed: 16,

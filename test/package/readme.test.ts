@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import { loadScripts } from "../support/scripts.ts";
 import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
 import { ROOT, bin, buildPackage, run, type BuiltPackage } from "../support/built-package.ts";
 
@@ -11,6 +12,7 @@ let built: BuiltPackage;
 let front: RestFront;
 beforeAll(async () => {
   // A typical user project: ESM, strict.
+  await loadScripts(inject("redisUrl"));
   front = await startRestFront({ redisUrl: inject("redisUrl") });
   built = await buildPackage();
   await writeFile(path.join(built.project, "package.json"), '{ "type": "module" }');

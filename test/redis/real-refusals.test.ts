@@ -20,7 +20,7 @@ describe.skipIf(onlyBorrowedRedis)("a real refusal", () => {
   });
 
   it.each([
-    ["~*", "+@all", "-eval"],
+    ["~*", "+@all", "-eval", "-evalsha"],
     ["~other:*", "+@all"],
     ["~*", "+@all", "-get"],
     ["~*", "+@all", "-exists"],

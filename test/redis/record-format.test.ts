@@ -116,7 +116,7 @@ it("keys and traces in any script are preserved", async () => {
   }
 });
 
-it("two prefixes do not see each other, and the default prefix is empty", async () => {
+it("two prefixes do not see each other, and the default prefix is leasehold:", async () => {
   const scene = scenes.open();
   const other = new RedisDatabase(scene.rest.redis, { prefix: `${scene.prefix}other:` });
   const owner = scene.owner();
@@ -124,9 +124,13 @@ it("two prefixes do not see each other, and the default prefix is empty", async 
   expect(await other.inspect("key")).toBeNull();
   const bare = new RedisDatabase(scene.rest.redis);
   expect(await bare.readLockData(`${scene.prefix}key`)).toBeNull();
-  await scene.command("SET", `lock:${scene.prefix}key`, (await scene.text(owner.lockKey)) ?? "");
+  await scene.command(
+    "SET",
+    `leasehold:lock:${scene.prefix}key`,
+    (await scene.text(owner.lockKey)) ?? "",
+  );
   expect(await bare.readLockData(`${scene.prefix}key`)).toMatchObject({
     ownerHash: owner.ownerHash,
   });
-  await scene.command("DEL", `lock:${scene.prefix}key`);
+  await scene.command("DEL", `leasehold:lock:${scene.prefix}key`);
 });

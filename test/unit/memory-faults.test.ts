@@ -28,7 +28,6 @@ it("without faults it behaves like the database it wraps", async () => {
   const { memory, faulty, runtime } = scene();
   expect(faulty.capabilities).toEqual(memory.capabilities);
   expect(faulty.requestTimeout).toBe(memory.requestTimeout);
-  expect(faulty.errors).toBe(memory.errors);
   const locks = new LockService({ database: faulty, runtime });
   const lock = await locks.acquire(["a", "b"], { autoRenew: false });
   await lock.extend(60_000);

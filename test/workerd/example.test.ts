@@ -43,7 +43,10 @@ it("a job responds first, and continues under its lock until it is done", async 
   );
   expect(job["heldMs"]).toBeGreaterThan(3 * Number(job["ttlMs"]));
   expect(job["renewals"]).toBeGreaterThanOrEqual(3);
-  await vi.waitFor(async () => expect(await command("EXISTS", `lock:job:${id}`)).toBe(0), 5_000);
+  await vi.waitFor(
+    async () => expect(await command("EXISTS", `leasehold:lock:job:${id}`)).toBe(0),
+    5_000,
+  );
 });
 
 describe("the administration", () => {
@@ -52,13 +55,13 @@ describe("the administration", () => {
   it("shows and force-releases a lock with the right token", async () => {
     expect((await call("GET", `/locks/${key}`, asAdmin)).status, "free").toBe(404);
     const record = { ownerHash: `${key}@other/1.1.0`, processHash: "other/1.1", fence: 7 };
-    await command("SET", `lock:${key}`, JSON.stringify(record), "PX", 20_000);
+    await command("SET", `leasehold:lock:${key}`, JSON.stringify(record), "PX", 20_000);
     const seen = await json(await call("GET", `/locks/${key}`, asAdmin));
     expect(seen).toMatchObject({ held: true, holder: record.ownerHash, fence: 7 });
     expect(seen["remainingMs"]).toBeGreaterThan(1_000);
     const taken = await call("DELETE", `/locks/${key}`, asAdmin);
     expect([taken.status, await json(taken)]).toEqual([200, { released: true }]);
-    expect(await command("EXISTS", `lock:${key}`)).toBe(0);
+    expect(await command("EXISTS", `leasehold:lock:${key}`)).toBe(0);
     expect((await call("DELETE", `/locks/${key}`, asAdmin)).status).toBe(404);
   });
 

@@ -18,5 +18,5 @@ export function unboundedRedis(): Redis {
 }
 
 export function unboundedDatabase(redis: Redis = unboundedRedis()): RedisDatabase {
-  return new RedisDatabase(redis, { requestTimeout: TIMEOUT_MS });
+  return new RedisDatabase(redis, { prefix: "", requestTimeout: TIMEOUT_MS });
 }
