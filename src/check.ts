@@ -82,11 +82,12 @@ export function checkOptions<Options extends object>(
 ): void {
   checkType(name, options, "object");
   const names = Object.keys(known);
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  const unknown = Object.keys(options).find((option) => !names.includes(option));
   if (unknown === undefined) return;
+  const likely = show(nearest(unknown, names));
   throw new LockConfigurationError(
-    unknown,
-    `is not an option of ${what}; did you mean ${show(nearest(unknown, names))}? It takes ${names.join(", ")}`,
+    unknown === "" ? name : unknown,
+    `${show(unknown)} is not an option of ${what}; did you mean ${likely}? It takes ${names.join(", ")}`,
   );
 }
 

@@ -4,7 +4,7 @@ import { LockService, Locker, RedisDatabase, isLockError, lockedBy } from "../..
 import type { AcquireOptions, LockServiceOptions, RedisClient } from "../../src/index.ts";
 import { withLock } from "../../src/hono/index.ts";
 import { upstash } from "../../src/upstash/index.ts";
-import { hostileText, hostileValue, isLawful, runs } from "../chaos/arbitraries.ts";
+import { hostileText, hostileValue, runs } from "../chaos/arbitraries.ts";
 
 const RUNS = runs(400);
 const anything = fc.oneof(hostileValue, hostileText, fc.integer());

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import type { LockEvent } from "../../src/index.ts";
+import { LockAcquisitionError, type LockEvent } from "../../src/index.ts";
 import { StoredLock, THIEF } from "../support/fault-keys.ts";
 import { useRest, type Rest } from "../support/rest.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { DatabaseError, LockAcquisitionError, LockLostError } from "../../src/index.ts";
+import { DatabaseError, LockAcquisitionError, LockLostError, Locker } from "../../src/index.ts";
 import { eventually } from "../dev/eventually.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
 import { QUIET, take, useLockers } from "./lockers.ts";
