@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { locks as honoLocks, withLock } from "../../src/hono/index.ts";
 import * as own from "../../src/index.ts";
 import { toLockService } from "../../src/lock-service.ts";
-import * as testing from "../../src/testing/index.ts";
+import type * as testing from "../../src/testing/index.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
 
 /** Another copy of everything, as when a bundler or npm has duplicated the package. */
