@@ -77,8 +77,8 @@ export class RedisDatabase extends Database {
   #highestFence = 0;
 
   constructor(redis: RedisClient, options: RedisDatabaseOptions = {}) {
-    super(options);
     checkOptions("RedisDatabase", options, REDIS_DATABASE_OPTIONS);
+    super(options);
     const { prefix = "leasehold:", keyLocking = false, gracePeriod = 30_000 } = options;
     if (typeof redis?.eval !== "function") {
       throw new LockConfigurationError(
