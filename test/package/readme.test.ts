@@ -5,14 +5,18 @@ import { loadScripts } from "../support/scripts.ts";
 import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
 import { ROOT, bin, buildPackage, run, type BuiltPackage } from "../support/built-package.ts";
 
-const readme = await readFile(path.join(ROOT, "README.md"), "utf8");
+const read = (file: string): Promise<string> => readFile(path.join(ROOT, file), "utf8");
+const readme = await read("README.md");
+const guides = await Promise.all(
+  ["distributed-locker", "nestjs-redisx"].map((name) => read(`docs/coming-from-${name}.md`)),
+);
 /** The blocks of one language: `ts` are compiled and run, `typescript` only compiled. */
-const blocksOf = (language: string): readonly string[] =>
-  [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(
+const blocksOf = (language: string, text = readme): readonly string[] =>
+  [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(
     ([, code = ""]) => code,
   );
 const snippets = blocksOf("ts");
-const onlyCompiled = blocksOf("typescript");
+const onlyCompiled = [readme, ...guides].flatMap((text) => blocksOf("typescript", text));
 
 /** What examples use of frameworks that are not installed here. */
 const STAND_INS = `
@@ -96,7 +100,7 @@ it("every snippet compiles, strictly, against the package as published", async (
   // A snippet may say what its file is called, for others to import it.
   const named = onlyCompiled.map((code, index) => ({
     file: /^\/\/ ([\w.]+\.ts)$/m.exec(code)?.[1] ?? `example-${index}.ts`,
-    isNest: code.includes('"@nestjs/'),
+    isNest: /"(?:@|leasehold\/)nestjs/.test(code),
     code,
   }));
   for (const { file, code } of named) await writeFile(path.join(built.project, file), code);
