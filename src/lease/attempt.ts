@@ -92,26 +92,6 @@ export class Attempt {
     }
   }
 
-  #conclude(
-    outcome: AcquireOutcome,
-    claims: Claims,
-    times: LeaseTimes,
-    since: Instant,
-  ): Win | Exclude<AcquireOutcome, Grant> {
-    switch (outcome.status) {
-      case "granted":
-        return this.#win(outcome, claims, times, since);
-      case "held":
-      case "gone":
-      case "lost":
-        return outcome;
-      default:
-        // Not by type, but a backend is other people's code: what it did is unknown.
-        this.#isOpen = true;
-        throw this.#failed("the database gave no conclusive answer");
-    }
-  }
-
   /** Sleeps after a send without an answer until it is to be sent again; throws when it is not. */
   async #pause(
     sent: Exclude<Bounded<AcquireOutcome>, { readonly ended: "done" }>,
@@ -172,23 +152,44 @@ export class Attempt {
     return [claim(first), ...rest.map(claim)];
   }
 
-  #win({ fence, takenOver }: Grant, claims: Claims, times: LeaseTimes, since: Instant): Win {
-    const { database, runtime, emit, keyPrefix } = this.#context;
+  /** What an answer means for the owner hash. */
+  #conclude(
+    outcome: AcquireOutcome,
+    claims: Claims,
+    times: LeaseTimes,
+    since: Instant,
+  ): Win | Exclude<AcquireOutcome, Grant> {
+    switch (outcome.status) {
+      case "granted":
+        break;
+      case "held":
+      case "gone":
+      case "lost":
+        return outcome;
+      default:
+        // Not by type, but a backend is other people's code: what it did is unknown.
+        this.#isOpen = true;
+        throw this.#failed("the database gave no conclusive answer");
+    }
     this.#isOpen = true;
+    this.#assertInTime(times, since);
+    const { fence, takenOver } = outcome;
+    if (takenOver !== undefined) {
+      const { keyPrefix, emit } = this.#context;
+      emit({ type: "takeover", key: takenOver.slice(keyPrefix.length), trace: this.#trace });
+    }
+    return { status: "granted", claims: withFence(claims, fence), fence, times, since };
+  }
+
+  /** A grant whose validity is over when it is answered is none. */
+  #assertInTime({ ttlMs, livenessMs }: LeaseTimes, since: Instant): void {
+    const { database, runtime } = this.#context;
     // Primitives cannot tell that the liveness of an earlier send has ended meanwhile: another client may
     // have noticed, and be about to take over.
     const provenSince = database.capabilities.tombstones ? since : (this.#firstSentAt ?? since);
-    const shorterMs = Math.min(times.ttlMs, times.livenessMs);
-    if (reliableMs({ since: provenSince, ms: shorterMs }, runtime.now()) <= 0) {
-      throw this.#failed(
-        `its ttl of ${times.ttlMs} ms is too short for the round trip to the database`,
-      );
-    }
-    if (takenOver !== undefined) {
-      const key = takenOver.slice(keyPrefix.length);
-      emit({ type: "takeover", key, trace: this.#trace });
-    }
-    return { status: "granted", claims: withFence(claims, fence), fence, times, since };
+    const proof = { since: provenSince, ms: Math.min(ttlMs, livenessMs) };
+    if (reliableMs(proof, runtime.now()) > 0) return;
+    throw this.#failed(`its ttl of ${ttlMs} ms is too short for the round trip to the database`);
   }
 
   #aborted({ reason }: AbortSignal): LockAcquisitionError {
@@ -213,6 +214,7 @@ export function acquisitionFailed(key: string, why: string, cause?: unknown): Lo
 
 function withFence([first, ...rest]: Claims, fence: number | undefined): Claims {
   if (fence === undefined) return [first, ...rest];
-  const fenced = ({ key, lockData }: Claim): Claim => ({ key, lockData: { ...lockData, fence } });
-  return [fenced(first), ...rest.map(fenced)];
+  const claims: [Claim, ...Claim[]] = [{ ...first, lockData: { ...first.lockData, fence } }];
+  for (const claim of rest) claims.push({ ...claim, lockData: { ...claim.lockData, fence } });
+  return claims;
 }

@@ -81,11 +81,12 @@ export class Session implements LeaseKeeper {
     const { runtime } = this.context;
     const now = runtime.now();
     const sinceTick = this.#lastTick === undefined ? Infinity : elapsed(this.#lastTick, now);
-    const due = renewing.map(({ sentAt, grant, failures }) => {
+    let dueMs = Infinity;
+    for (const { sentAt, grant, failures } of renewing) {
       const retryMs = failures > 0 ? backoffDelay(RESEND_PAUSES, failures - 1, runtime) : Infinity;
-      return Math.min(grant.renewal.intervalMs, retryMs) - elapsed(sentAt, now);
-    });
-    return Math.max(Math.min(...due), MIN_RENEWAL_GAP_MS - sinceTick, 0);
+      dueMs = Math.min(dueMs, Math.min(grant.renewal.intervalMs, retryMs) - elapsed(sentAt, now));
+    }
+    return Math.max(dueMs, MIN_RENEWAL_GAP_MS - sinceTick, 0);
   }
 
   /** Renews every lease that is renewed at all, due or not, in one command. */

@@ -24,7 +24,7 @@ import type { CreateOutcome, DeleteOutcome, UpdateOutcome } from "../database/pr
 import { LockConfigurationError, classifyFailure, noAnswerWithin } from "../errors.ts";
 import { bounded } from "../runtime.ts";
 import type { RedisClient } from "./client.ts";
-import type { Command, Names, Reply } from "./command.ts";
+import type { Command, Names } from "./command.ts";
 import { isUnknownScript, toDatabaseError, unreadableReply } from "./failure.ts";
 import { acquireCommand } from "./lua/acquire.ts";
 import { forceDeleteCommand } from "./lua/force-delete.ts";
@@ -208,7 +208,8 @@ export class RedisDatabase extends Database {
       throw this.report(toDatabaseError(operation, outcome.error, this.#names));
     }
     if (outcome.ended !== "done") throw this.report(noAnswerWithin(this.requestTimeout, operation));
-    const decoded = decodeReply(outcome.value, decode);
+    const [status, ...rest]: readonly unknown[] = Array.isArray(outcome.value) ? outcome.value : [];
+    const decoded = typeof status === "string" ? decode({ status, rest }) : undefined;
     if (decoded === undefined) throw this.report(unreadableReply(operation));
     return decoded;
   }
@@ -241,10 +242,4 @@ async function sha1Of(script: string): Promise<string> {
   const sha1 = hex.join("");
   SHA1S.set(script, sha1);
   return sha1;
-}
-
-function decodeReply<T>(reply: unknown, decode: (reply: Reply) => T | undefined): T | undefined {
-  if (!Array.isArray(reply)) return undefined;
-  const [status, ...rest] = reply as readonly unknown[];
-  return typeof status === "string" ? decode({ status, rest }) : undefined;
 }

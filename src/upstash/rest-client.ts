@@ -32,7 +32,7 @@ export class RestClient implements RedisClient {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       body: JSON.stringify(command),
-      ...UNCACHED,
+      ...uncached(),
       // Frees the connection: whoever waits for the answer has given up by then.
       signal: AbortSignal.timeout(this.#timeoutMs),
     });
@@ -46,7 +46,9 @@ export class RestClient implements RedisClient {
 }
 
 /** For Next, which caches what it fetches. Workers refuse the option, but for recent compatibility dates. */
-const UNCACHED: RequestInit = "cache" in Request.prototype ? { cache: "no-store" } : {};
+function uncached(): RequestInit {
+  return "cache" in Request.prototype ? { cache: "no-store" } : {};
+}
 
 /** `{ result }` or `{ error }`; empty for anything else, such as the page of a proxy. */
 function parse(text: string): { readonly result?: unknown; readonly error?: unknown } {

@@ -106,8 +106,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "expiry is counted from after the reply",
     file: "lease/attempt.ts",
-    find: "this.#win(outcome, claims, times, since)",
-    replace: "this.#win(outcome, claims, times, this.#context.runtime.now())",
+    find: "this.#conclude(sent.value, claims, times, since)",
+    replace: "this.#conclude(sent.value, claims, times, this.#context.runtime.now())",
     seed: 3,
   },
   {

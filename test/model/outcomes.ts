@@ -98,18 +98,18 @@ export class Outcomes {
 
   /** `extend(ttl)`, called at `since`, has resolved. */
   extended({ call, tokens }: Belief, ttl: number, since: number): void {
-    if (isDisturbed(call)) return;
+    // All or none: what ends one of several keys may end the others.
+    if (isDisturbed(call) || tokens.some(({ lostAt }) => lostAt !== undefined)) return;
     const { view } = this.#world;
     for (const {
       key,
       ownerHash,
-      lostAt,
       call: { client },
     } of tokens) {
       const stored = view.at(key);
       const leftMs = stored?.record?.ownerHash === ownerHash ? stored.remainingMs : 0;
       const atLeast = ttl - (this.#now - since) - 1;
-      if (lostAt === undefined && client.isRunning && leftMs < atLeast) {
+      if (client.isRunning && leftMs < atLeast) {
         fail(call, `extend(${ttl}) left ${leftMs}`);
       }
     }

@@ -38,6 +38,8 @@ it("a guarded request gives waitUntil a promise that settles with the release", 
 it("a waitUntil detached from its context is a LockConfigurationError that says what to do", async () => {
   const key = crypto.randomUUID();
   const response = await call("POST", `/test/unbound-wait-until/${key}`);
-  expect(await response.text()).toMatch(/^waitUntil: threw; call it inside a request, and pass the platform's context itself/);
+  expect(await response.text()).toMatch(
+    /^waitUntil: threw; call it inside a request, and pass the platform's context itself/,
+  );
   expect(await command("EXISTS", `lock:${key}`), "nothing was sent").toBe(0);
 });
