@@ -46,7 +46,7 @@ export function expectRetryAfter(response: Response | undefined): void {
 /** No lock is left in Redis; a release in the background may take a moment. */
 export async function expectReleased(session: RestSession): Promise<void> {
   let left = await locksLeft(session);
-  for (let attempt = 0; left.length > 0 && attempt < 20; attempt += 1) {
+  for (let attempt = 0; left.length > 0 && attempt < 50; attempt += 1) {
     await sleep(100);
     left = await locksLeft(session);
   }
