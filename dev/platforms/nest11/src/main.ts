@@ -1,0 +1,11 @@
+import { NestFactory } from "@nestjs/core";
+import { LockExceptionFilter } from "leasehold/nestjs";
+import { AppModule } from "./app.module";
+
+async function bootstrap() {
+  const app = await NestFactory.create(AppModule);
+  app.useGlobalFilters(new LockExceptionFilter());
+  await app.listen(process.env.PORT ?? 3000, "127.0.0.1");
+  console.log(`Listening at ${await app.getUrl()}`);
+}
+void bootstrap();
