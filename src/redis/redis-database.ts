@@ -63,10 +63,10 @@ const REDIS_DATABASE_OPTIONS: OptionNames<RedisDatabaseOptions> = {
 
 /**
  * Locks in Redis, over any client with an `eval`: `@upstash/redis`, `@vercel/kv`. Every operation
- * is one EVAL.
+ * is one script, sent by its hash where the client can.
  *
  * @throws LockConfigurationError naming the option
- * @example const database = new RedisDatabase(Redis.fromEnv(), { prefix: "shop:" }); // @upstash/redis;
+ * @example const database = new RedisDatabase(Redis.fromEnv(), { prefix: "shop:" }); // @upstash/redis
  */
 export class RedisDatabase extends Database {
   readonly #redis: RedisClient;
