@@ -74,7 +74,7 @@ describe("an option with an unknown name is refused", () => {
   it.each(Object.entries(TAKERS))("by %s, which names what it takes instead", async (_, take) => {
     const { option, message } = await refusalOf(() => take({ nonsense: 1 }));
     expect(option).toBe("nonsense");
-    expect(message).toMatch(/"nonsense" is not an option of .*; did you mean "\w+"\? It takes \w+/);
+    expect(message).toMatch(/^nonsense: is not an option of .*; did you mean "\w+"\? It takes \w+/);
     // Even if it is undefined: a typing error is one whatever its value.
     expect((await refusalOf(() => take({ nonsense: undefined }))).option).toBe("nonsense");
   });
