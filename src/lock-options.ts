@@ -77,7 +77,7 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const SERVICE_OPTIONS: OptionNames<LockServiceOptions> = {
+export const SERVICE_OPTIONS: OptionNames<LockServiceOptions> = {
   database: true,
   keyPrefix: true,
   defaultTtl: true,

@@ -188,7 +188,8 @@ export function toLockService(
   return new LockService(isOperations(source) ? { database: source } : source);
 }
 
-function isLockService(value: unknown): value is LockService {
+/** Checked by shape: it may be of another copy of the package. */
+export function isLockService(value: unknown): value is LockService {
   return typeof value === "object" && value !== null && "forRequest" in value;
 }
 

@@ -1,5 +1,6 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from "@nestjs/common";
-import { LockError, isHeldByAnother, isLockError } from "../errors.ts";
+import { checkOptions, show, type OptionNames } from "../check.ts";
+import { LockConfigurationError, LockError, isHeldByAnother, isLockError } from "../errors.ts";
 
 /** What an HTTP response of Express and of Fastify have in common. */
 interface HttpResponse {
@@ -17,6 +18,8 @@ export interface LockExceptionFilterOptions {
   readonly status?: BusyStatus | undefined;
 }
 
+const FILTER_OPTIONS: OptionNames<LockExceptionFilterOptions> = { status: true };
+
 /**
  * Answers requests that failed for their lock, as problem+json (RFC 9457): 409 with Retry-After when
  * another holds it, 503 when the database gave no answer, 500 for everything else. No response reveals
@@ -27,7 +30,14 @@ export interface LockExceptionFilterOptions {
 export class LockExceptionFilter implements ExceptionFilter<LockError> {
   readonly #status: BusyStatus;
 
-  constructor({ status = 409 }: LockExceptionFilterOptions = {}) {
+  /** @throws LockConfigurationError naming the option */
+  constructor(options: LockExceptionFilterOptions = {}) {
+    checkOptions("LockExceptionFilter", options, FILTER_OPTIONS);
+    const { status = 409 } = options;
+    if (!(status in TITLES)) {
+      const names = Object.keys(TITLES).join(", ");
+      throw new LockConfigurationError("status", `must be one of ${names}, but is ${show(status)}`);
+    }
     this.#status = status;
   }
 

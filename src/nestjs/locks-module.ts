@@ -4,8 +4,9 @@ import {
   type FactoryProvider,
   type ModuleMetadata,
 } from "@nestjs/common";
-import type { LockServiceOptions } from "../lock-options.ts";
-import { LockService, toLockService } from "../lock-service.ts";
+import { checkOptions, type OptionNames } from "../check.ts";
+import { SERVICE_OPTIONS, type LockServiceOptions } from "../lock-options.ts";
+import { LockService, isLockService, toLockService } from "../lock-service.ts";
 import { ApplicationLocks } from "./application-locks.ts";
 import { LOCK_SERVICE } from "./injection.ts";
 
@@ -25,6 +26,15 @@ export interface LocksModuleAsyncOptions extends Pick<ModuleMetadata, "imports">
   readonly isGlobal?: boolean;
 }
 
+const MODULE_OPTIONS: OptionNames<LocksModuleOptions> = { ...SERVICE_OPTIONS, isGlobal: true };
+
+const ASYNC_OPTIONS: OptionNames<LocksModuleAsyncOptions> = {
+  imports: true,
+  inject: true,
+  useFactory: true,
+  isGlobal: true,
+};
+
 /**
  * Provides a lock service at `LOCK_SERVICE`. Locks still held when the application is closed are
  * released then.
@@ -38,14 +48,20 @@ export class LocksModule {
   /** @throws LockConfigurationError naming the option and its value */
   static forRoot(source: LocksModuleOptions | LockService): DynamicModule {
     // A factory, as each application that imports this module is closed on its own.
-    if ("forRequest" in source) return moduleOf({ useFactory: () => source });
+    if (isLockService(source)) return moduleOf({ useFactory: () => source });
+    checkOptions("LocksModule.forRoot", source, MODULE_OPTIONS);
     const { isGlobal = false, ...options } = source;
     const service = new LockService(options);
     return moduleOf({ useFactory: () => service, isGlobal });
   }
 
-  /** The same, with options from other providers. */
+  /**
+   * The same, with options from other providers.
+   *
+   * @throws LockConfigurationError naming an unknown option
+   */
   static forRootAsync(options: LocksModuleAsyncOptions): DynamicModule {
+    checkOptions("LocksModule.forRootAsync", options, ASYNC_OPTIONS);
     return moduleOf(options);
   }
 }

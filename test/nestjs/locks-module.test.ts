@@ -119,6 +119,16 @@ describe("LocksModule.forRootAsync", () => {
   });
 });
 
+it("unknown options are refused, with the right name", () => {
+  const database = rests.open().database();
+  const useFactory = () => ({ database });
+  const root = { database, isglobal: true } as LocksModuleOptions;
+  expect(() => LocksModule.forRoot(root)).toThrow(/did you mean "isGlobal"/);
+  const spelled: object = { global: true };
+  expect(() => LocksModule.forRootAsync({ useFactory, ...spelled })).toThrow(/"isGlobal"/);
+  expect(() => LocksModule.forRoot(null as never)).toThrow(LockConfigurationError);
+});
+
 describe("isGlobal", () => {
   @Injectable()
   class Deep {
