@@ -87,7 +87,7 @@ export function checkOptions<Options extends object>(
   const likely = show(nearest(unknown, names));
   throw new LockConfigurationError(
     unknown === "" ? name : unknown,
-    `${show(unknown)} is not an option of ${what}; did you mean ${likely}? It takes ${names.join(", ")}`,
+    `is not an option of ${what}; did you mean ${likely}? It takes ${names.join(", ")}`,
   );
 }
 

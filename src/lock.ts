@@ -1,11 +1,5 @@
 import { checkTtl } from "./check.ts";
-import {
-  LockExtensionError,
-  LockLostError,
-  LockNotOwnedError,
-  LockReleaseUnknownError,
-  isLockError,
-} from "./errors.ts";
+import { LockExtensionError, LockLostError, LockNotOwnedError, isLockError } from "./errors.ts";
 import type { Lease } from "./lease/lease.ts";
 import { isOwnRelease } from "./lease/release.ts";
 
@@ -201,11 +195,11 @@ export async function concludeWork<T>(lock: Lock, result: T): Promise<T> {
   try {
     await lock.release();
   } catch (cause) {
-    if (cause instanceof LockReleaseUnknownError && wasValid) return result;
-    const why =
-      cause instanceof LockNotOwnedError
-        ? "it was no longer ours when the work was done"
-        : "its time ran out during the work, and its release was not confirmed";
+    // The lock may be of another copy of the package.
+    if (isLockError(cause, "LOCK_RELEASE_UNKNOWN") && wasValid) return result;
+    const why = isLockError(cause, "LOCK_NOT_OWNED")
+      ? "it was no longer ours when the work was done"
+      : "its time ran out during the work, and its release was not confirmed";
     throw new LockLostError(lock.key, why, { result, cause });
   }
   return result;

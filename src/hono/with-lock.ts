@@ -143,7 +143,8 @@ function toAcquireOptions(c: Context, options: GuardOptions): AcquireOptions {
     autoRenew,
     retry: isPatient ? retry : { maxRetries: 0 },
     trace: typeof trace === "function" ? trace(c) : trace,
-    signal: c.req.raw.signal,
+    // Where nobody waits, there is nothing to cancel; and Deno warns whoever looks at it.
+    ...(isPatient ? { signal: c.req.raw.signal } : {}),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { LockData } from "../database/lock-record.ts";
+import type { LockPrimitives } from "../database/primitives.ts";
 import type { Claim } from "../database/operations.ts";
 import { LockError, type LockLostError } from "../errors.ts";
 import type { LockEvent } from "../lock-events.ts";
@@ -21,18 +22,29 @@ export type JobLostError = LockLostError & {
   readonly key: string;
   /** Names the lost lock. Not enumerable, as `lockData`: to be kept out of logs. */
   readonly ownerHash: string;
-  /** The record of the lost lock, as it was acquired. */
-  readonly lockData: LockData;
+  /** The record of who holds the lock now; null when it is free, or this could not be learned. */
+  readonly lockData: LockData | null;
 };
 
 /** Adds what distributed-locker's error says to that of a lease. */
-export function toJobLostError(lost: LockLostError, { key, lockData }: Claim): JobLostError {
-  const { ownerHash } = lockData;
+export async function toJobLostError(
+  lost: LockLostError,
+  { key, lockData: { ownerHash } }: Claim,
+  database: Pick<LockPrimitives, "readLockData">,
+): Promise<JobLostError> {
+  if (isJobLostError(lost)) return lost;
+  const holder = await database.readLockData(key).catch(() => null);
+  // Two heartbeats may have found out at once.
+  if (isJobLostError(lost)) return lost;
   return Object.defineProperties(lost, {
     key: { value: key },
     ownerHash: { value: ownerHash },
-    lockData: { value: lockData },
+    lockData: { value: holder },
   }) as JobLostError;
+}
+
+function isJobLostError(lost: LockLostError): lost is JobLostError {
+  return "lockData" in lost;
 }
 
 /** What went wrong in the background of a Locker. */

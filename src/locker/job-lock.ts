@@ -11,15 +11,17 @@ import type { Extend } from "./outcomes.ts";
 /** The heartbeater of a job: throws when the lock is lost, and asks Redis at intervals. */
 export function createHeartbeater(
   lease: Lease,
-  { lockExtendMs, lockRecheckMs, lockTtlMs, reportTtlMs, runtime }: LockerSettings,
+  database: Database,
+  settings: LockerSettings,
   onError: (error: unknown) => void,
 ): Heartbeater {
-  const assertNotLost = (): void => {
+  const { lockExtendMs, lockRecheckMs, lockTtlMs, reportTtlMs, runtime } = settings;
+  const assertNotLost = async (): Promise<void> => {
     const lost = lease.checkLoss();
-    if (lost !== undefined) throw toJobLostError(lost, lease.grant.claims[0]);
+    if (lost !== undefined) throw await toJobLostError(lost, lease.grant.claims[0], database);
   };
   const ask = async (ttlMs: number, livenessMs: number): Promise<void> => {
-    assertNotLost();
+    await assertNotLost();
     try {
       await lease.extend({ ttlMs, livenessMs });
     } catch (error) {
@@ -27,7 +29,7 @@ export function createHeartbeater(
       if (!classifyFailure(error).retriable) throw error;
       onError(error);
     }
-    assertNotLost();
+    await assertNotLost();
   };
   return new Heartbeater(lease.key, assertNotLost, runtime)
     .withOnEvery(lockExtendMs, () => ask(lockTtlMs, reportTtlMs))

@@ -101,16 +101,16 @@ export class Locker {
     }
     const outcome = await this.#acquire(key, trace);
     if (outcome.status !== "acquired") return outcome;
-    const { lease } = outcome;
+    const { lease, database } = outcome;
     const onError = (error: unknown): void => this.#errors.emit({ type: "locker", error });
-    const heartbeater = createHeartbeater(lease, this.#settings, onError);
+    const heartbeater = createHeartbeater(lease, database, this.#settings, onError);
     try {
       const work = (): Promise<T> => func(heartbeater, lease.token);
       const result = await runUnder(new Lock(lease, MAX_MS), work);
       return { status: LockStatus.SUCCESS, result };
     } catch (error) {
       const isLoss = isLockError(error, "LOCK_LOST") && error.lockKey === key;
-      throw isLoss ? toJobLostError(error, lease.grant.claims[0]) : error;
+      throw isLoss ? await toJobLostError(error, lease.grant.claims[0], database) : error;
     } finally {
       this.#held.delete(lease.token);
     }

@@ -15,7 +15,9 @@ const REFUSED =
 
 /** What `@upstash/redis` wraps around the message of the server. */
 const WRAPPING = /^(?:Command failed: |Command \d+ \[ \w+ \] failed: )/;
-const COMMAND = /, command was: [^]*$/;
+
+/** The command, as `@upstash/redis` quotes it, and Redis one that it does not have. */
+const COMMAND = /, (?:command was|with args beginning with): [^]*$/;
 
 /** The client quotes the body it could not parse, which may contain the record of another holder. */
 const BODY = /(Unable to parse response body): [^]*$/;

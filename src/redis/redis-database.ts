@@ -63,10 +63,10 @@ const REDIS_DATABASE_OPTIONS: OptionNames<RedisDatabaseOptions> = {
 
 /**
  * Locks in Redis, over any client with an `eval`: `@upstash/redis`, `@vercel/kv`. Every operation
- * is one EVAL.
+ * is one script, sent by its hash where the client can.
  *
  * @throws LockConfigurationError naming the option
- * @example const database = new RedisDatabase(Redis.fromEnv(), { prefix: "shop:" }); // @upstash/redis;
+ * @example const database = new RedisDatabase(Redis.fromEnv(), { prefix: "shop:" }); // @upstash/redis
  */
 export class RedisDatabase extends Database {
   readonly #redis: RedisClient;
@@ -77,8 +77,8 @@ export class RedisDatabase extends Database {
   #highestFence = 0;
 
   constructor(redis: RedisClient, options: RedisDatabaseOptions = {}) {
-    super(options);
     checkOptions("RedisDatabase", options, REDIS_DATABASE_OPTIONS);
+    super(options);
     const { prefix = "leasehold:", keyLocking = false, gracePeriod = 30_000 } = options;
     if (typeof redis?.eval !== "function") {
       throw new LockConfigurationError(

@@ -1,4 +1,4 @@
-import { checkInteger } from "../check.ts";
+import { checkInteger, checkOptions, type OptionNames } from "../check.ts";
 import { Database } from "../database/database.ts";
 import type { LockData, ProcessData } from "../database/lock-record.ts";
 import type {
@@ -30,6 +30,8 @@ export interface FaultyDatabaseOptions {
   readonly seed?: number | undefined;
 }
 
+const FAULTY_DATABASE_OPTIONS: OptionNames<FaultyDatabaseOptions> = { runtime: true, seed: true };
+
 /**
  * Any Database, with faults on the way to it.
  *
@@ -46,10 +48,10 @@ export class FaultyDatabase extends Database {
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #calls = new Map<DatabaseOperation, number>();
 
-  constructor(
-    database: Database,
-    { runtime = systemRuntime, seed = 1 }: FaultyDatabaseOptions = {},
-  ) {
+  /** @throws LockConfigurationError naming the option */
+  constructor(database: Database, options: FaultyDatabaseOptions = {}) {
+    checkOptions("FaultyDatabase", options, FAULTY_DATABASE_OPTIONS);
+    const { runtime = systemRuntime, seed = 1 } = options;
     super({ requestTimeout: database.requestTimeout, runtime });
     database.errors.subscribe((error) => this.report(error));
     this.#database = database;

@@ -1,4 +1,4 @@
-import { checkInteger, checkNumber } from "../check.ts";
+import { checkInteger, checkNumber, checkOptions, type OptionNames } from "../check.ts";
 import type { Instant, Runtime } from "../runtime.ts";
 import { seededRandom } from "./seeded.ts";
 
@@ -14,6 +14,12 @@ export interface ManualRuntimeOptions {
   /** Replaces the seeded `random()`, e.g. `() => 0`. */
   readonly random?: (() => number) | undefined;
 }
+
+const MANUAL_RUNTIME_OPTIONS: OptionNames<ManualRuntimeOptions> = {
+  seed: true,
+  wall: true,
+  random: true,
+};
 
 interface Sleeper {
   readonly due: number;
@@ -47,7 +53,10 @@ export class ManualRuntime implements Runtime {
   readonly #random: () => number;
   readonly #idRandom: () => number;
 
-  constructor({ seed = (runtimes += 1), wall = FIRST_WALL_MS, random }: ManualRuntimeOptions = {}) {
+  /** @throws LockConfigurationError naming the option */
+  constructor(options: ManualRuntimeOptions = {}) {
+    checkOptions("ManualRuntime", options, MANUAL_RUNTIME_OPTIONS);
+    const { seed = (runtimes += 1), wall = FIRST_WALL_MS, random } = options;
     this.seed = checkInteger("seed", seed, 0, 2 ** 32 - 1);
     this.#wall = checkNumber("wall", wall, 0, LONGEST_MS);
     this.#random = random ?? seededRandom(seed);

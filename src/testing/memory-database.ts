@@ -1,4 +1,4 @@
-import { checkInteger } from "../check.ts";
+import { checkInteger, checkOptions, type OptionNames } from "../check.ts";
 import { Database, type DatabaseOptions } from "../database/database.ts";
 import { decodeProcessData, type LockData, type ProcessData } from "../database/lock-record.ts";
 import {
@@ -35,6 +35,13 @@ export interface MemoryDatabaseOptions extends DatabaseOptions {
   readonly gracePeriod?: number | undefined;
 }
 
+const MEMORY_DATABASE_OPTIONS: OptionNames<MemoryDatabaseOptions> = {
+  store: true,
+  gracePeriod: true,
+  requestTimeout: true,
+  runtime: true,
+};
+
 /**
  * A database for unit tests that behaves as RedisDatabase does, command for command, without Redis
  * and without waiting. Time is the runtime's: with a ManualRuntime, the test's.
@@ -49,9 +56,12 @@ export class MemoryDatabase extends Database {
   /** The highest of all replies: a counter that was lost starts above it (R6). */
   #highestFence = 0;
 
-  constructor({ store, gracePeriod = 30_000, ...options }: MemoryDatabaseOptions = {}) {
+  /** @throws LockConfigurationError naming the option */
+  constructor(options: MemoryDatabaseOptions = {}) {
+    checkOptions("MemoryDatabase", options, MEMORY_DATABASE_OPTIONS);
+    const { store, gracePeriod = 30_000, requestTimeout } = options;
     const runtime = options.runtime ?? store?.runtime ?? systemRuntime;
-    super({ ...options, runtime });
+    super({ requestTimeout, runtime });
     this.store = store ?? new MemoryStore(runtime);
     this.#graceMs = checkInteger("gracePeriod", gracePeriod, MIN_GRACE_MS);
   }

@@ -7,7 +7,7 @@ export interface Credentials {
   readonly token: string;
 }
 
-/** Upstash's own names, then those of Vercel KV. */
+/** Upstash's own names, then those that Vercel KV had, and integrations of its marketplace still set. */
 const NAMES = [
   ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"],
   ["KV_REST_API_URL", "KV_REST_API_TOKEN"],
@@ -20,7 +20,7 @@ interface Place {
 }
 
 /**
- * The first complete pair: of `env`, then of `process.env`; in each Upstash's, then Vercel KV's. URL and
+ * The first complete pair: of `env`, then of `process.env`; in each Upstash's, then `KV_*`. URL and
  * token never come from two places.
  *
  * @throws LockConfigurationError naming the variable that is missing or invalid, and where it was not found

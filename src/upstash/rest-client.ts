@@ -33,11 +33,14 @@ export class RestClient implements RedisClient {
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       body: JSON.stringify(command),
       ...uncached(),
+      // Followed, it would be sent again, and perhaps as a GET.
+      redirect: "manual",
       // Frees the connection: whoever waits for the answer has given up by then.
       signal: AbortSignal.timeout(this.#timeoutMs),
     });
     const answer = parse(await response.text());
-    if (typeof answer.error === "string") throw new Error(answer.error);
+    // A proxy may quote what it refuses.
+    if (typeof answer.error === "string") throw new Error(answer.error.replaceAll(token, "…"));
     if (!response.ok || !("result" in answer)) {
       throw new Error(`HTTP ${response.status} without an answer of Redis`);
     }

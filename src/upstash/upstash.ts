@@ -1,3 +1,4 @@
+import { checkType } from "../check.ts";
 import { RedisDatabase, type RedisDatabaseOptions } from "../redis/redis-database.ts";
 import { findCredentials } from "./credentials.ts";
 import { RestClient } from "./rest-client.ts";
@@ -13,6 +14,7 @@ import { RestClient } from "./rest-client.ts";
  * @example app.use(locks((c) => upstash(c.env)));
  */
 export function upstash(env?: object, options: RedisDatabaseOptions = {}): RedisDatabase {
+  checkType("options", options, "object");
   const { requestTimeout = 2_000 } = options;
   const client = new RestClient(() => findCredentials(env), requestTimeout);
   return new RedisDatabase(client, options);
