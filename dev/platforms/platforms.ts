@@ -6,6 +6,7 @@
  * `npm run platforms -- next deno` runs those alone; `--allow-missing` skips a platform whose packages
  * npm cannot install; `--package file.tgz` checks that tarball.
  */
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -85,6 +86,9 @@ async function main(): Promise<boolean> {
     options: { "allow-missing": { type: "boolean" }, package: { type: "string" } },
   });
   const chosen = choose(positionals);
+  if (values.package !== undefined && !existsSync(values.package)) {
+    throw new Error(`There is no tarball ${values.package}.`);
+  }
   const folder = await mkdtemp(path.join(tmpdir(), "leasehold-platforms-"));
   undo.push(() => rm(folder, { recursive: true, force: true }));
   const { signal } = end;
