@@ -49,7 +49,7 @@ export interface WithLockOptions<
 }
 
 /** The choices under which a call is never skipped, and so never returns undefined for it. */
-type NoSkip = Exclude<OnLockFailed, "skip">;
+export type NoSkip = Exclude<OnLockFailed, "skip">;
 
 /** Argument lists that a key function of `Args` can read: as many arguments, or more. */
 type Readable<Args extends unknown[]> = number extends Args["length"]

@@ -18,17 +18,20 @@ export class DatabaseSource {
   /** @throws LockConfigurationError when the module cannot be loaded, or exports no Database */
   async load(): Promise<Database> {
     if (this.current !== undefined) return this.current;
-    this.#loading ??= isDatabase(this.#source) ? undefined : Database.load(this.#source);
+    this.#loading ??= resolve(this.#source);
     try {
-      const loaded = await this.#loading;
-      if (loaded !== undefined) this.current = checked(loaded);
+      this.current = await this.#loading;
+      return this.current;
     } catch (error) {
       // The next use retries.
       this.#loading = undefined;
       throw error;
     }
-    return this.load();
   }
+}
+
+async function resolve(source: Database | DatabaseModule): Promise<Database> {
+  return checked(isDatabase(source) ? source : await Database.load(source));
 }
 
 function checked(database: Database): Database {

@@ -1,9 +1,9 @@
 import { Inject, Optional, SetMetadata } from "@nestjs/common";
-import type { LockAcquisitionError } from "../errors.ts";
 import {
   WithLock as WithLockOfCore,
   type LockSource,
   type LockedMethodDecorator,
+  type NoSkip,
   type WithLockOptions,
 } from "../locked-by.ts";
 import { LOCK_SERVICE } from "./injection.ts";
@@ -13,9 +13,6 @@ export const LOCK_OPTIONS = "leasehold.lock-options";
 
 /** Where the lock service is injected into a decorated class that has no `locks` of its own. */
 const INJECTED: unique symbol = Symbol.for("leasehold.injected-locks");
-
-/** What never resolves with undefined for having been skipped. */
-type NoSkip = "throw" | ((key: string, error: LockAcquisitionError) => Error);
 
 /**
  * Runs an async method of a provider under a lock, as {@link WithLockOfCore} does. Nest injects the
