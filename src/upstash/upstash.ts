@@ -1,4 +1,5 @@
 import { checkType } from "../check.ts";
+import { DEFAULT_REQUEST_TIMEOUT_MS } from "../database/database.ts";
 import { RedisDatabase, type RedisDatabaseOptions } from "../redis/redis-database.ts";
 import { findCredentials } from "./credentials.ts";
 import { RestClient } from "./rest-client.ts";
@@ -15,7 +16,7 @@ import { RestClient } from "./rest-client.ts";
  */
 export function upstash(env?: object, options: RedisDatabaseOptions = {}): RedisDatabase {
   checkType("options", options, "object");
-  const { requestTimeout = 2_000 } = options;
+  const { requestTimeout = DEFAULT_REQUEST_TIMEOUT_MS } = options;
   const client = new RestClient(() => findCredentials(env), requestTimeout);
   return new RedisDatabase(client, options);
 }
