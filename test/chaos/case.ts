@@ -166,7 +166,7 @@ async function keysLeft({ wire, prefix }: Scene): Promise<{ names: string[]; fla
 
 /** What `upstash(env)` uses. */
 function transport({ url, token }: Wire): RedisClient {
-  return new RestClient(() => ({ url, token }), 2_000);
+  return new RestClient(() => ({ url, token }));
 }
 
 /** As in the package's documentation, except for its retries: it batches and parses. */

@@ -26,7 +26,7 @@ const CLIENTS: readonly (readonly [string, (session: RestSession) => RedisClient
         (session: RestSession): RedisClient => clientWith(session, setup),
       ] as const,
   ),
-  ["the transport of upstash()", ({ url, token }) => new RestClient(() => ({ url, token }), 2_000)],
+  ["the transport of upstash()", ({ url, token }) => new RestClient(() => ({ url, token }))],
 ];
 
 it("scripts are sent without comments, but for their names", async () => {

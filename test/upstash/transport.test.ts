@@ -124,6 +124,12 @@ describe("a command", () => {
   });
 });
 
+it("R8 an answer that came in time counts, however late a busy process looks at it", async () => {
+  const block = (): unknown => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+  respond = (response) => void response.end(FREE, block);
+  expect(await database({ requestTimeout: 100 }).inspect("a")).toBeNull();
+});
+
 describe("R9 a refusal in the words of Redis or Upstash is definite:", () => {
   it.each([
     [401, "Unauthorized"],
