@@ -37,13 +37,18 @@ export class RestClient implements RedisClient {
       ...(signal && { signal }),
     });
     const answer = parse(await response.text());
-    // A proxy may quote what it refuses.
-    if (typeof answer.error === "string") throw new Error(answer.error.replaceAll(token, "…"));
+    if (typeof answer.error === "string") throw new Error(without(token, answer.error));
     if (!response.ok || !("result" in answer)) {
       throw new Error(`HTTP ${response.status} without an answer of Redis`);
     }
     return answer.result;
   }
+}
+
+/** A proxy may quote what it refuses. Whole words only: a short token is a part of many. */
+function without(token: string, words: string): string {
+  const literally = token.replace(/\W/g, "\\$&");
+  return words.replace(new RegExp(`(?<!\\w)${literally}(?!\\w)`, "g"), "…");
 }
 
 /** For Next, which caches what it fetches. Workers refuse the option, but for recent compatibility dates. */

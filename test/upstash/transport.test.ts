@@ -214,4 +214,15 @@ describe("no error reveals the token or a command", () => {
     respond = respondWith;
     expect(await failure()).toMatchObject({ code: "LOCK_DATABASE" });
   });
+
+  it.each([
+    ["s", "WRONGPASS invalid or missing auth token", "WRONGPASS invalid or missing auth token"],
+    ["s", "NOPERM user 's' is disabled", "NOPERM user '…' is disabled"],
+    ["a.c$", "NOPERM abc$ sent Bearer=a.c$, a.c$", "NOPERM abc$ sent Bearer=…, …"],
+  ])("and only the token is hidden: %s in %s", async (token, words, shown) => {
+    respond = errorOf(401, words);
+    const env = { UPSTASH_REDIS_REST_URL: origin, UPSTASH_REDIS_REST_TOKEN: token };
+    const message = `Redis refused to inspect: ${shown}`;
+    await expect(upstash(env).inspect("a")).rejects.toMatchObject({ ...REFUSED, message });
+  });
 });
