@@ -3,6 +3,7 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { eventually } from "../dev/eventually.ts";
 import { loadScripts } from "../support/scripts.ts";
+import { MAX_MS } from "../../src/runtime.ts";
 import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
 import { ROOT, bin, buildPackage, run, type BuiltPackage } from "../support/built-package.ts";
 
@@ -125,9 +126,18 @@ it.each(snippets.map((code, index) => [index, code] as const))(
       session.faults.add({ kind: "delay-request", script: "release", until });
     }
     // A machine so busy that an answer takes 2 s must not decide: every timeout is ten times as long.
+    // What is answered is for the report of a failure.
     const ask = `
-      const { setTimeout } = globalThis;
-      globalThis.setTimeout = (run, ms, ...rest) => setTimeout(run, 10 * ms, ...rest);
+      const { fetch, setTimeout } = globalThis;
+      globalThis.fetch = async (...call) => {
+        const answer = await fetch(...call).catch((error) => {
+          console.error(error);
+          throw error;
+        });
+        console.error(answer.status, await answer.clone().text());
+        return answer;
+      };
+      globalThis.setTimeout = (run, ms, ...rest) => setTimeout(run, Math.min(10 * ms, ${MAX_MS}), ...rest);
       const { default: app } = await import("./snippet-${index}.ts");
       const ask = () => app.request("/orders/7/pay", { method: "POST" }, process.env);
       const answers = app === undefined ? [] : await Promise.all([ask(), ask()]);
@@ -140,7 +150,7 @@ it.each(snippets.map((code, index) => [index, code] as const))(
     expect(stdout, told).toContain(isApp ? "statuses 200 409" : "statuses\n");
     const { acquire = 0, release = 0 } = session.counters.byScript;
     // Snippets that use the in-memory database send nothing.
-    expect(acquire > 0).toBe(code.includes("leasehold/upstash"));
-    expect(release).toBe(isApp ? 1 : acquire);
+    expect(acquire > 0, told).toBe(code.includes("leasehold/upstash"));
+    expect(release, told).toBe(isApp ? 1 : acquire);
   },
 );

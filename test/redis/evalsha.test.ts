@@ -2,6 +2,7 @@ import { Redis } from "@upstash/redis";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { rememberScript } from "../../dev/rest/command.ts";
 import { startRestFront } from "../../dev/rest/front.ts";
+import type { RestSession } from "../../dev/rest/session.ts";
 import {
   LockService,
   RedisDatabase,
@@ -21,6 +22,10 @@ import { allScripts } from "../support/scripts.ts";
 /** One script unknown to Redis: its hash in vain, then its text. */
 const ONE_MORE = { requests: 2, commands: 2, byName: { evalsha: 1, eval: 1 } };
 const AS_EVER = { requests: 1, commands: 1, byName: { evalsha: 1 } };
+
+/** Requests are counted: none may be sent again because the machine is busy. */
+const PATIENCE_MS = 20_000;
+const PATIENT = { prefix: "", requestTimeout: PATIENCE_MS };
 
 it("scripts are sent without comments, but for their names", async () => {
   const scripts = await allScripts();
@@ -47,7 +52,7 @@ describe.skipIf(onlyBorrowedRedis)("a script that Redis does not know", () => {
   it.each(CLIENTS)("costs one more request each, and nothing else: %s", async (_, clientOf) => {
     const fixture = open();
     const { counters } = fixture.session;
-    const database = new RedisDatabase(clientOf(fixture.session), { prefix: "" });
+    const database = new RedisDatabase(clientOf(fixture.session), PATIENT);
     const scripts = new Set<string>();
     const proc = await everyScript(database, async ([operation, outcome]) => {
       await forget(fixture);
@@ -63,7 +68,7 @@ describe.skipIf(onlyBorrowedRedis)("a script that Redis does not know", () => {
   it.each(CLIENTS)("is known from then on, and sent by its hash: %s", async (_, clientOf) => {
     const fixture = open();
     const { counters } = fixture.session;
-    const database = new RedisDatabase(clientOf(fixture.session), { prefix: "" });
+    const database = new RedisDatabase(clientOf(fixture.session), PATIENT);
     for (const script of await allScripts()) await fixture.command("SCRIPT", "LOAD", script);
     const proc = await everyScript(database, async ([operation, outcome]) => {
       counters.reset();
@@ -74,14 +79,14 @@ describe.skipIf(onlyBorrowedRedis)("a script that Redis does not know", () => {
   });
 
   describe.each([
-    ["@upstash/redis", restRedis],
+    ["@upstash/redis", (session: RestSession) => restRedis(session, PATIENCE_MS)],
     ["the transport of upstash()", transportOf],
   ])("with %s,", (_, clientOf) => {
     const locksOf = (
       { session, locks }: RedisFixture,
       options: Partial<LockServiceOptions> = {},
     ): LockService =>
-      locks({ database: new RedisDatabase(clientOf(session), { prefix: "" }), ...options });
+      locks({ database: new RedisDatabase(clientOf(session), PATIENT), ...options });
 
     it("in the middle of a hold: extension, check and release succeed", async () => {
       const fixture = open();

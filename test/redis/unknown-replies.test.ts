@@ -56,16 +56,18 @@ describe.each(CLIENTS)("%s", (_, clientOf) => {
 /** Fastly's client takes no signal. */
 const WITH_SIGNAL = CLIENT_SETUPS.filter(({ entry }) => entry !== "@upstash/redis/fastly");
 
-it.each(WITH_SIGNAL)(
-  "R9 an aborted signal is unknown, though $entry makes an answer of it (auto-pipelining $enableAutoPipelining, JSON $automaticDeserialization, encoding $responseEncoding)",
-  async (setup) => {
-    const scene = scenes.open();
-    const { session, prefix } = scene.rest;
-    for (const reason of ["the user left", undefined]) {
-      const client = clientWith(session, setup, AbortSignal.abort(reason));
-      await expectUnknown(scene, new RedisDatabase(client, { prefix }));
-    }
-    expect(session.counters.requests).toBe(0);
+describe.each(WITH_SIGNAL)(
+  "$entry, auto-pipelining $enableAutoPipelining, JSON $automaticDeserialization, encoding $responseEncoding",
+  (setup) => {
+    it("R9 an aborted signal, which the client turns into an answer, is unknown", async () => {
+      const scene = scenes.open();
+      const { session, prefix } = scene.rest;
+      for (const reason of ["the user left", undefined]) {
+        const client = clientWith(session, setup, AbortSignal.abort(reason));
+        await expectUnknown(scene, new RedisDatabase(client, { prefix }));
+      }
+      expect(session.counters.requests).toBe(0);
+    });
   },
 );
 
