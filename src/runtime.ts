@@ -85,6 +85,12 @@ export type Bounded<T> =
   | { readonly ended: "aborted" };
 
 /**
+ * The last part of a wait, in ms. The timers of a process that was busy, or frozen, fire before it
+ * reads the answers that came meanwhile: timed by itself, this part lets it read them first.
+ */
+const LAST_LOOK_MS = 10;
+
+/**
  * Waits for `promise`, but no longer than `ms` and not past an abort of `signal`. Never rejects;
  * a result that comes too late is ignored. Leaves neither timer nor listener.
  */
@@ -102,8 +108,10 @@ export async function bounded<T>(
   const cut = (): void => timer.abort();
   if (signal?.aborted) timer.abort();
   signal?.addEventListener("abort", cut);
+  const lookMs = Math.min(ms, LAST_LOOK_MS);
   const over = runtime
-    .sleep(ms, timer.signal)
+    .sleep(ms - lookMs, timer.signal)
+    .then(() => runtime.sleep(lookMs, timer.signal))
     .then((): Bounded<T> => ({ ended: signal?.aborted ? "aborted" : "late" }));
   try {
     return await Promise.race([settled, over]);

@@ -40,12 +40,17 @@ async function checkBun(project: Project): Promise<string> {
 
 async function checkDeno(project: Project): Promise<string> {
   await installWithSnippet(project);
-  const place = ["--host", "127.0.0.1", "--port", "0"];
-  const command = ["deno", "serve", "--allow-net", "--allow-env", ...place, "app.ts"] as const;
-  const server = await project.start(command, /http:\/\/127\.0\.0\.1:(\d+)/);
+  const place = ["--allow-net", "--allow-env", "--host", "127.0.0.1", "--port", "0"];
+  const serve = (...args: readonly string[]): Promise<Server> =>
+    project.start(["deno", "serve", ...place, ...args], /http:\/\/127\.0\.0\.1:(\d+)/);
+  const server = await serve("app.ts");
   await expectGuard(`${server.url}/orders/7/pay`, project.session);
   expectNoWarning(server);
-  return `README's first snippet: ${SHOWN}, no warnings`;
+  // A guard that waits listens to the signal of the request, and without the flag Deno says so.
+  const other = await serve("--unstable-no-legacy-abort", "waiting.ts");
+  await expectWaiting(`${other.url}/orders/7/ship`, project.session);
+  expectNoWarning(other);
+  return `README's first snippet: ${SHOWN}; waiting; no warnings`;
 }
 
 /** This repository's own, which takes long to install; it needs this repository's Node. */

@@ -35,9 +35,6 @@ import type {
 } from "./operations.ts";
 import type { CreateOutcome, DeleteOutcome, LockPrimitives, UpdateOutcome } from "./primitives.ts";
 
-/** For a backend whose client has a limit of its own, to be the same. */
-export const DEFAULT_REQUEST_TIMEOUT_MS = 2_000;
-
 export interface DatabaseOptions {
   /** Longest wait for one command, in ms; a later answer is ignored. @default 2_000 */
   readonly requestTimeout?: number | undefined;
@@ -58,10 +55,7 @@ export abstract class Database implements LockOperations, LockPrimitives {
   protected readonly runtime: Runtime;
   readonly #errors: Emitter<unknown> = new Emitter<unknown>();
 
-  constructor({
-    requestTimeout = DEFAULT_REQUEST_TIMEOUT_MS,
-    runtime = systemRuntime,
-  }: DatabaseOptions = {}) {
+  constructor({ requestTimeout = 2_000, runtime = systemRuntime }: DatabaseOptions = {}) {
     this.requestTimeout = checkInteger("requestTimeout", requestTimeout, 1);
     this.runtime = runtime;
     this.errors = this.#errors.events;

@@ -3,7 +3,8 @@
  * configuration) and of `@vercel/kv`. Structural, because their classes are nominally different.
  */
 export interface RedisClient {
-  eval(script: string, keys: string[], args: string[]): Promise<unknown>;
+  /** @param signal aborts once nobody waits for the answer, for a client that can end a request */
+  eval(script: string, keys: string[], args: string[], signal?: AbortSignal): Promise<unknown>;
   /** Runs a script by its SHA-1; where it is missing, scripts are sent whole each time. */
-  evalsha?(sha1: string, keys: string[], args: string[]): Promise<unknown>;
+  evalsha?(sha1: string, keys: string[], args: string[], signal?: AbortSignal): Promise<unknown>;
 }

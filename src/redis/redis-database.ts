@@ -200,10 +200,10 @@ export class RedisDatabase extends Database {
 
   /** The only place a command leaves from: bounded in time (R8), its reply decoded. */
   async #run<T>({ operation, script, keys, args, decode }: Command<T>): Promise<T> {
-    const wait = { isOver: false };
-    const reply = this.#evaluate(this.#shebang + script, keys, args, wait);
+    const wait = new AbortController();
+    const reply = this.#evaluate(this.#shebang + script, keys, args, wait.signal);
     const outcome = await bounded(this.runtime, reply, this.requestTimeout);
-    wait.isOver = true;
+    wait.abort();
     if (outcome.ended === "failed") {
       throw this.report(toDatabaseError(operation, outcome.error, this.#names));
     }
@@ -219,17 +219,17 @@ export class RedisDatabase extends Database {
     script: string,
     keys: string[],
     args: string[],
-    wait: { readonly isOver: boolean },
+    wait: AbortSignal,
   ): Promise<unknown> {
     const redis = this.#redis;
-    if (redis.evalsha === undefined) return redis.eval(script, keys, args);
+    if (redis.evalsha === undefined) return redis.eval(script, keys, args, wait);
     const sha1 = SHA1S.get(script) ?? (await sha1Of(script));
-    if (wait.isOver) return undefined;
+    if (wait.aborted) return undefined;
     try {
-      return await redis.evalsha(sha1, keys, args);
+      return await redis.evalsha(sha1, keys, args, wait);
     } catch (error) {
-      if (wait.isOver || !isUnknownScript(error)) throw error;
-      return redis.eval(script, keys, args);
+      if (wait.aborted || !isUnknownScript(error)) throw error;
+      return redis.eval(script, keys, args, wait);
     }
   }
 }

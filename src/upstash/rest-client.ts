@@ -7,25 +7,23 @@ import type { Credentials } from "./credentials.ts";
  */
 export class RestClient implements RedisClient {
   readonly #find: () => Credentials;
-  readonly #timeoutMs: number;
   #credentials: Credentials | undefined;
 
   /** @param find called at the first command: at build time there may be no variables yet */
-  constructor(find: () => Credentials, timeoutMs: number) {
+  constructor(find: () => Credentials) {
     this.#find = find;
-    this.#timeoutMs = timeoutMs;
   }
 
-  eval(script: string, keys: string[], args: string[]): Promise<unknown> {
-    return this.#send(["EVAL", script, String(keys.length), ...keys, ...args]);
+  eval(script: string, keys: string[], args: string[], signal?: AbortSignal): Promise<unknown> {
+    return this.#send(["EVAL", script, String(keys.length), ...keys, ...args], signal);
   }
 
-  evalsha(sha1: string, keys: string[], args: string[]): Promise<unknown> {
-    return this.#send(["EVALSHA", sha1, String(keys.length), ...keys, ...args]);
+  evalsha(sha1: string, keys: string[], args: string[], signal?: AbortSignal): Promise<unknown> {
+    return this.#send(["EVALSHA", sha1, String(keys.length), ...keys, ...args], signal);
   }
 
   /** @throws Error with the words of Redis, or of what came instead of an answer */
-  async #send(command: readonly string[]): Promise<unknown> {
+  async #send(command: readonly string[], signal: AbortSignal | undefined): Promise<unknown> {
     this.#credentials ??= this.#find();
     const { url, token } = this.#credentials;
     const response = await fetch(url, {
@@ -35,17 +33,22 @@ export class RestClient implements RedisClient {
       ...uncached(),
       // Followed, it would be sent again, and perhaps as a GET.
       redirect: "manual",
-      // Frees the connection: whoever waits for the answer has given up by then.
-      signal: AbortSignal.timeout(this.#timeoutMs),
+      // Frees the connection.
+      ...(signal && { signal }),
     });
     const answer = parse(await response.text());
-    // A proxy may quote what it refuses.
-    if (typeof answer.error === "string") throw new Error(answer.error.replaceAll(token, "…"));
+    if (typeof answer.error === "string") throw new Error(without(token, answer.error));
     if (!response.ok || !("result" in answer)) {
       throw new Error(`HTTP ${response.status} without an answer of Redis`);
     }
     return answer.result;
   }
+}
+
+/** A proxy may quote what it refuses. Whole words only: a short token is a part of many. */
+function without(token: string, words: string): string {
+  const literally = token.replace(/\W/g, "\\$&");
+  return words.replace(new RegExp(`(?<!\\w)${literally}(?!\\w)`, "g"), "…");
 }
 
 /** For Next, which caches what it fetches. Workers refuse the option, but for recent compatibility dates. */

@@ -1,5 +1,4 @@
 import { checkType } from "../check.ts";
-import { DEFAULT_REQUEST_TIMEOUT_MS } from "../database/database.ts";
 import { RedisDatabase, type RedisDatabaseOptions } from "../redis/redis-database.ts";
 import { findCredentials } from "./credentials.ts";
 import { RestClient } from "./rest-client.ts";
@@ -16,7 +15,5 @@ import { RestClient } from "./rest-client.ts";
  */
 export function upstash(env?: object, options: RedisDatabaseOptions = {}): RedisDatabase {
   checkType("options", options, "object");
-  const { requestTimeout = DEFAULT_REQUEST_TIMEOUT_MS } = options;
-  const client = new RestClient(() => findCredentials(env), requestTimeout);
-  return new RedisDatabase(client, options);
+  return new RedisDatabase(new RestClient(() => findCredentials(env)), options);
 }

@@ -1,7 +1,6 @@
 import { Redis } from "@upstash/redis";
 import { systemRuntime } from "../../src/index.ts";
-import type { RedisClient } from "../../src/index.ts";
-import { RestClient } from "../../src/upstash/rest-client.ts";
+import { transportOf } from "../support/database-clients.ts";
 import { WIRE_FAULTS, WIRE_TIMES } from "./faults.ts";
 import type { ScenarioContext } from "./judge.ts";
 import { SCENARIOS } from "./scenarios.ts";
@@ -75,7 +74,7 @@ export interface CaseTools {
 export async function runCase(one: WireCase, { openWire, clock }: CaseTools): Promise<CaseResult> {
   const [wire, calm] = [await openWire(), await openWire()];
   const prefix = `{${crypto.randomUUID()}}`;
-  const redis = one.setup === OWN_CLIENT ? ownClient(wire) : transport(wire);
+  const redis = one.setup === OWN_CLIENT ? ownClient(wire) : transportOf(wire);
   const isBound = one.setup !== "unbound";
   const scene = new Scene({ wire, redis, prefix, isBound, clock });
   const competitor = new Competitor(scene, clientWithoutTimeout(calm));
@@ -162,11 +161,6 @@ async function keysLeft({ wire, prefix }: Scene): Promise<{ names: string[]; fla
       flaws.push(`${short} is left with a TTL of ${ttl} ms`);
   }
   return { names, flaws };
-}
-
-/** What `upstash(env)` uses. */
-function transport({ url, token }: Wire): RedisClient {
-  return new RestClient(() => ({ url, token }), 2_000);
 }
 
 /** As in the package's documentation, except for its retries: it batches and parses. */

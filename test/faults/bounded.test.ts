@@ -8,6 +8,7 @@ import {
   type LockService,
 } from "../../src/index.ts";
 import { eventually } from "../dev/eventually.ts";
+import { transportOf } from "../support/database-clients.ts";
 import { resendingClient, StuckClient } from "../support/fault-clients.ts";
 import { StoredLock } from "../support/fault-keys.ts";
 import { useRest, type Rest } from "../support/rest.ts";
@@ -32,6 +33,10 @@ const SILENCES: readonly (readonly [string, Silencer])[] = [
   [
     "a server that hangs, under a client without a timeout",
     (rest) => hanging(rest, resendingClient(rest)),
+  ],
+  [
+    "a server that hangs, under the transport of upstash()",
+    (rest) => hanging(rest, transportOf(rest.session)),
   ],
   [
     "a client whose eval never settles",

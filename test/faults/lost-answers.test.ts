@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { RedisDatabase, type LockService } from "../../src/index.ts";
 import type { FaultSpec } from "../../dev/rest/faults.ts";
 import { eventually } from "../dev/eventually.ts";
+import { transportOf } from "../support/database-clients.ts";
 import { resendingClient } from "../support/fault-clients.ts";
 import { StoredLock, fenceCounter } from "../support/fault-keys.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
@@ -24,6 +25,10 @@ const FAULTS: readonly (readonly [string, FaultSpec])[] = [
 
 const CLIENTS: readonly (readonly [string, (rest: Rest) => RedisDatabase])[] = [
   ["a client that sends once", (rest) => rest.database()],
+  [
+    "the transport of upstash()",
+    (rest) => new RedisDatabase(transportOf(rest.session), { prefix: rest.prefix }),
+  ],
   [
     "a client that retries by itself",
     (rest) => new RedisDatabase(resendingClient(rest), { prefix: rest.prefix }),

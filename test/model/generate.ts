@@ -17,12 +17,15 @@ import {
 /** Faults happen while there is activity: schedules are busiest at the start. */
 const BUSY_MS = 2_200;
 
+/** How many of the clients reach the store through the transport of `upstash()`. */
+const OVER_HTTP = 0.3;
+
 /** The schedule of a seed. */
 export function planOf(seed: number): Plan {
   const chance = new Chance(seed, "plan");
   const keys = chance.happens(0.7) ? ["a"] : ["a", "b"];
   const clients = Array.from({ length: chance.between(2, 4) }, (_, id) =>
-    clientOf(id, keys, chance),
+    clientOf(id, keys, chance, new Chance(seed, "http", id).happens(OVER_HTTP)),
   );
   const faults = Array.from({ length: chance.between(4, 9) }, () =>
     faultOf(chance, clients.length),
@@ -37,7 +40,12 @@ export function planOf(seed: number): Plan {
   };
 }
 
-function clientOf(id: number, keys: readonly string[], chance: Chance): ClientPlan {
+function clientOf(
+  id: number,
+  keys: readonly string[],
+  chance: Chance,
+  overHttp: boolean,
+): ClientPlan {
   const role = chance.happens(0.25) ? "locker" : "service";
   const actions = Array.from({ length: chance.between(1, 4) }, (_, action): Action => {
     const when = { id: action, atMs: chance.between(0, 1_600) };
@@ -50,6 +58,7 @@ function clientOf(id: number, keys: readonly string[], chance: Chance): ClientPl
   return {
     id,
     role,
+    overHttp,
     rate: 1 + (chance.next() - 0.5) * 0.018,
     wallOffsetMs: chance.between(-200, 200),
     shared: chance.happens(0.5),

@@ -9,7 +9,7 @@ export interface Mutant {
   readonly seed: number;
 }
 
-/** Each of the rules R1 to R12 removed, and eight well-known bugs of lock libraries. */
+/** Each of the rules R1 to R12 removed, eight well-known bugs of lock libraries, and three of a transport. */
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "R1: a late renewal shortens the lock",
@@ -39,7 +39,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "database/rules/release.ts",
     find: "remember(store, claim.lockData.ownerHash, reason, settings);",
     replace: "",
-    seed: 3,
+    seed: 10,
   },
   {
     name: "R5: a renewal writes the record before it lengthens",
@@ -50,7 +50,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `  if (ttlMs > 0) store.replace(lockName(key), JSON.stringify(lockData));
   store.lengthen(lockName(key), ttlMs);
   store.lengthen(process, livenessMs);`,
-    seed: 34,
+    seed: 48,
   },
   {
     name: "R6: fences restart at one after data loss",
@@ -124,7 +124,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `await runtime.sleep(pauseMs, signal);
       this.#isOpen = false;
       return { status: "gone" };`,
-    seed: 16,
+    seed: 167,
   },
   {
     name: "a refused acquire may be delivered again",
@@ -161,5 +161,26 @@ export const MUTANTS: readonly Mutant[] = [
     find: "this.#loss.abort(error);",
     replace: "void this.context.runtime.sleep(0).then(() => this.#loss.abort(error));",
     seed: 3,
+  },
+  {
+    name: "the page of a proxy counts as a refusal of Redis",
+    file: "upstash/rest-client.ts",
+    find: "throw new Error(`HTTP ${response.status} without an answer of Redis`)",
+    replace: 'throw new Error("LOADING")',
+    seed: 653,
+  },
+  {
+    name: "a request that nobody waits for is left open",
+    file: "upstash/rest-client.ts",
+    find: "...(signal && { signal }),",
+    replace: "",
+    seed: 4,
+  },
+  {
+    name: "over HTTP, a command without an answer is waited for indefinitely",
+    file: "redis/redis-database.ts",
+    find: "await bounded(this.runtime, reply, this.requestTimeout)",
+    replace: "await bounded(this.runtime, reply, Infinity)",
+    seed: 4,
   },
 ];

@@ -12,6 +12,8 @@ export interface Plan {
 export interface ClientPlan {
   readonly id: number;
   readonly role: "service" | "locker";
+  /** Reaches the store through the transport of `upstash()`. */
+  readonly overHttp: boolean;
   /** How fast its clocks and timers run. */
   readonly rate: number;
   /** Initial offset of its wall clock. */

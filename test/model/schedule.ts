@@ -30,6 +30,7 @@ export async function play(plan: Plan, options: PlayOptions = {}): Promise<Outco
     if (world.violation === undefined) lookAtEnd(world, noEnd);
   } finally {
     process.off("unhandledRejection", rejected);
+    world.close();
   }
   return {
     violation: world.violation?.message,
@@ -66,10 +67,11 @@ function scheduleActions(world: World, station: Station): void {
 function lookAtEnd(world: World, noEnd: string | undefined): void {
   try {
     if (noEnd !== undefined) throw new Violation(noEnd);
-    for (const { client } of world.stations.values()) {
+    for (const { client, front } of world.stations.values()) {
       if (client.isDead) continue;
-      const left = `c${client.id} has ${client.openRequests} calls, ${client.pendingPledges} waitUntil promises and ${client.sleeps} sleeps left`;
-      if (client.openRequests + client.pendingPledges + client.sleeps > 0)
+      const requests = front?.open ?? 0;
+      const left = `c${client.id} has ${client.openRequests} calls, ${client.pendingPledges} waitUntil promises, ${client.sleeps} sleeps and ${requests} HTTP requests left`;
+      if (client.openRequests + client.pendingPledges + client.sleeps + requests > 0)
         throw new Violation(left);
     }
     world.time.now += Math.max(MAX_TTL_MS * 2, LOCKER.lockTtlMs);

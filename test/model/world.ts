@@ -1,12 +1,16 @@
+import type { Database } from "../../src/database/database.ts";
+import { RedisDatabase } from "../../src/redis/redis-database.ts";
 import { MemoryDatabase, MemoryStore } from "../../src/testing/index.ts";
+import { RestClient } from "../../src/upstash/rest-client.ts";
 import { Beliefs } from "./beliefs.ts";
 import { Client } from "./client.ts";
 import { lookBefore, type Before, type Command } from "./evidence.ts";
 import { Laws } from "./laws.ts";
 import { Ledger, Violation, type Token } from "./ledger.ts";
-import { NetworkDatabase, type Wait } from "./network.ts";
+import { NetworkDatabase, type Backend, type Wait } from "./network.ts";
 import { GRACE_MS, type FaultKind, type Plan } from "./plan.ts";
 import type { RedisTwin } from "./redis-twin.ts";
+import { openFront, type SimulatedFront } from "./rest-front.ts";
 import { noteSend, type Send, type SendWorld } from "./sends.ts";
 import { StoreView } from "./store-view.ts";
 import { TrueTime } from "./true-time.ts";
@@ -23,7 +27,9 @@ export interface PlayOptions {
 export interface Station {
   readonly client: Client;
   readonly wire: Wire;
-  readonly database: NetworkDatabase;
+  readonly database: Database;
+  /** What it sends its requests to, if it does so over HTTP. */
+  readonly front?: SimulatedFront;
 }
 
 /** One store, its clients, and the ground truth about them. */
@@ -129,6 +135,10 @@ export class World implements WireWorld, SendWorld {
     this.check(() => this.laws.judge(client, command, before, outcome));
   }
 
+  close(): void {
+    for (const { front } of this.stations.values()) front?.close();
+  }
+
   /** The store loses data; its holders notice when they check. */
   lose(names: readonly string[]): void {
     for (const name of names) {
@@ -146,6 +156,18 @@ export class World implements WireWorld, SendWorld {
     }
   }
 
+  /** What `upstash()` makes. Scripts are sent whole: hashes are made outside of simulated time. */
+  #overHttp(backend: Backend, wire: Wire, client: Client): Station {
+    const front = openFront(backend, wire.carry);
+    const transport = new RestClient(() => ({ url: front.url, token: "token" }));
+    const { requestTimeout } = backend;
+    const database = new RedisDatabase(
+      { eval: (...call) => transport.eval(...call) },
+      { prefix: "", gracePeriod: GRACE_MS, requestTimeout, runtime: client.runtime },
+    );
+    return { client, wire, database, front };
+  }
+
   #station(plan: Plan["clients"][number]): Station {
     const client = new Client(plan, this.plan.seed, this.time);
     const wire = new Wire(this, client);
@@ -153,6 +175,7 @@ export class World implements WireWorld, SendWorld {
     const options = { store: this.store, runtime: client.runtime, requestTimeout };
     const memory = new MemoryDatabase({ ...options, gracePeriod: GRACE_MS });
     const backend = this.#twin?.backend(memory, client.runtime) ?? memory;
+    if (plan.overHttp) return this.#overHttp(backend, wire, client);
     const database = new NetworkDatabase(backend, wire.carry, client.runtime);
     return { client, wire, database };
   }

@@ -3,12 +3,17 @@ import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { rememberScript } from "../../dev/rest/command.ts";
 import { startRestFront } from "../../dev/rest/front.ts";
 import type { RestSession } from "../../dev/rest/session.ts";
-import { LockService, RedisDatabase, type LockEvent, type RedisClient } from "../../src/index.ts";
-import { RestClient } from "../../src/upstash/rest-client.ts";
+import {
+  LockService,
+  RedisDatabase,
+  type LockEvent,
+  type LockServiceOptions,
+  type RedisClient,
+} from "../../src/index.ts";
 import { useRedisFixture, type RedisFixture } from "../chaos/redis-fixture.ts";
 import { eventually } from "../dev/eventually.ts";
 import { onlyBorrowedRedis } from "../dev/own-redis.ts";
-import { CLIENT_SETUPS, clientWith } from "../support/database-clients.ts";
+import { CLIENTS, transportOf } from "../support/database-clients.ts";
 import { everyScript } from "../support/every-script.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
 import { restRedis } from "../support/rest-redis.ts";
@@ -18,16 +23,9 @@ import { allScripts } from "../support/scripts.ts";
 const ONE_MORE = { requests: 2, commands: 2, byName: { evalsha: 1, eval: 1 } };
 const AS_EVER = { requests: 1, commands: 1, byName: { evalsha: 1 } };
 
-const CLIENTS: readonly (readonly [string, (session: RestSession) => RedisClient])[] = [
-  ...CLIENT_SETUPS.map(
-    (setup) =>
-      [
-        Object.values(setup).join(", "),
-        (session: RestSession): RedisClient => clientWith(session, setup),
-      ] as const,
-  ),
-  ["the transport of upstash()", ({ url, token }) => new RestClient(() => ({ url, token }), 2_000)],
-];
+/** Requests are counted: none may be sent again because the machine is busy. */
+const PATIENCE_MS = 20_000;
+const PATIENT = { prefix: "", requestTimeout: PATIENCE_MS };
 
 it("scripts are sent without comments, but for their names", async () => {
   const scripts = await allScripts();
@@ -54,7 +52,7 @@ describe.skipIf(onlyBorrowedRedis)("a script that Redis does not know", () => {
   it.each(CLIENTS)("costs one more request each, and nothing else: %s", async (_, clientOf) => {
     const fixture = open();
     const { counters } = fixture.session;
-    const database = new RedisDatabase(clientOf(fixture.session), { prefix: "" });
+    const database = new RedisDatabase(clientOf(fixture.session), PATIENT);
     const scripts = new Set<string>();
     const proc = await everyScript(database, async ([operation, outcome]) => {
       await forget(fixture);
@@ -70,7 +68,7 @@ describe.skipIf(onlyBorrowedRedis)("a script that Redis does not know", () => {
   it.each(CLIENTS)("is known from then on, and sent by its hash: %s", async (_, clientOf) => {
     const fixture = open();
     const { counters } = fixture.session;
-    const database = new RedisDatabase(clientOf(fixture.session), { prefix: "" });
+    const database = new RedisDatabase(clientOf(fixture.session), PATIENT);
     for (const script of await allScripts()) await fixture.command("SCRIPT", "LOAD", script);
     const proc = await everyScript(database, async ([operation, outcome]) => {
       counters.reset();
@@ -80,50 +78,61 @@ describe.skipIf(onlyBorrowedRedis)("a script that Redis does not know", () => {
     await fixture.command("DEL", proc);
   });
 
-  it("in the middle of a hold: extension, check and release succeed", async () => {
-    const fixture = open();
-    const { counters } = fixture.session;
-    const lock = await fixture.locks().acquire("a", { autoRenew: false });
-    for (const use of [() => lock.extend(60_000), () => lock.isHeld(), () => lock.release()]) {
+  describe.each([
+    ["@upstash/redis", (session: RestSession) => restRedis(session, PATIENCE_MS)],
+    ["the transport of upstash()", transportOf],
+  ])("with %s,", (_, clientOf) => {
+    const locksOf = (
+      { session, locks }: RedisFixture,
+      options: Partial<LockServiceOptions> = {},
+    ): LockService =>
+      locks({ database: new RedisDatabase(clientOf(session), PATIENT), ...options });
+
+    it("in the middle of a hold: extension, check and release succeed", async () => {
+      const fixture = open();
+      const { counters } = fixture.session;
+      const lock = await locksOf(fixture).acquire("a", { autoRenew: false });
+      for (const use of [() => lock.extend(60_000), () => lock.isHeld(), () => lock.release()]) {
+        await forget(fixture);
+        counters.reset();
+        expect(await use()).not.toBe(false);
+        expect(counters).toMatchObject(ONE_MORE);
+      }
+      expect(fixture.events.map(({ type }) => type)).toEqual(["acquired", "renewed", "released"]);
+    });
+
+    it("in the middle of a hold: the lock is renewed all the same", async () => {
+      const fixture = open();
+      const runtime = new ManualRuntime();
+      const lock = await locksOf(fixture, { runtime }).acquire("a", { ttl: 30_000 });
       await forget(fixture);
-      counters.reset();
-      expect(await use()).not.toBe(false);
-      expect(counters).toMatchObject(ONE_MORE);
-    }
-    expect(fixture.events.map(({ type }) => type)).toEqual(["acquired", "renewed", "released"]);
-  });
+      fixture.session.counters.reset();
+      await runtime.advance(10_000);
+      const isRenewed = ({ type }: LockEvent): boolean => type === "renewed";
+      await eventually("it is renewed", () => fixture.events.some(isRenewed));
+      expect(fixture.session.counters).toMatchObject(ONE_MORE);
+      expect(lock.signal.aborted).toBe(false);
+      await lock.release();
+    });
 
-  it("in the middle of a hold: the lock is renewed all the same", async () => {
-    const fixture = open();
-    const runtime = new ManualRuntime();
-    const lock = await fixture.locks({ runtime }).acquire("a", { ttl: 30_000 });
-    await forget(fixture);
-    fixture.session.counters.reset();
-    await runtime.advance(10_000);
-    const isRenewed = ({ type }: LockEvent): boolean => type === "renewed";
-    await eventually("it is renewed", () => fixture.events.some(isRenewed));
-    expect(fixture.session.counters).toMatchObject(ONE_MORE);
-    expect(lock.signal.aborted).toBe(false);
-    await lock.release();
-  });
-
-  it("after a restart of Redis: as at any other time", async () => {
-    const fixture = open();
-    const { session, redis } = fixture;
-    const locks = fixture.locks();
-    await locks.withLock("a", () => undefined);
-    await redis.restart();
-    // The front may have to reconnect, which the first request finds out.
-    const { url, token } = session;
-    const ping = () =>
-      restRedis({ url, token })
-        .ping()
-        .catch(() => "");
-    await eventually("it answers", async () => (await ping()) === "PONG");
-    session.counters.reset();
-    await locks.withLock("a", () => undefined);
-    expect(session.counters.byScript).toEqual({ acquire: 2, release: 2 });
-    expect(session.counters.byName).toEqual({ evalsha: 2, eval: 2 });
+    it("after a restart of Redis: as at any other time", async () => {
+      const fixture = open();
+      const { session, redis } = fixture;
+      const locks = locksOf(fixture);
+      await locks.withLock("a", () => undefined);
+      await redis.restart();
+      // The front may have to reconnect, which the first request finds out.
+      const { url, token } = session;
+      const ping = () =>
+        restRedis({ url, token })
+          .ping()
+          .catch(() => "");
+      await eventually("it answers", async () => (await ping()) === "PONG");
+      session.counters.reset();
+      await locks.withLock("a", () => undefined);
+      expect(session.counters.byScript).toEqual({ acquire: 2, release: 2 });
+      expect(session.counters.byName).toEqual({ evalsha: 2, eval: 2 });
+    });
   });
 
   it("in a pipeline: only the command concerned is sent again", async () => {
@@ -156,10 +165,10 @@ describe.skipIf(onlyBorrowedRedis)("a script that Redis does not know", () => {
     const { url, token } = fixture.session;
     const redis = restRedis({ url, token });
     const forgetful: RedisClient = {
-      eval: (...call) => redis.eval(...call),
-      async evalsha(...call) {
+      eval: (script, keys, args) => redis.eval(script, keys, args),
+      async evalsha(sha1, keys, args) {
         await forget(fixture);
-        return redis.evalsha(...call);
+        return redis.evalsha(sha1, keys, args);
       },
     };
     const database = new RedisDatabase(forgetful, { prefix: "" });
@@ -193,7 +202,7 @@ describe.skipIf(onlyBorrowedRedis)("a script that Redis does not know", () => {
   it("is sent whole by a client without evalsha", async () => {
     const { session, locks } = open();
     const redis = restRedis({ url: session.url, token: session.token });
-    const client: RedisClient = { eval: (...call) => redis.eval(...call) };
+    const client: RedisClient = { eval: (script, keys, args) => redis.eval(script, keys, args) };
     const database = new RedisDatabase(client, { prefix: "" });
     await locks({ database }).withLock("a", () => undefined);
     expect(session.counters.byName).toEqual({ eval: 2 });

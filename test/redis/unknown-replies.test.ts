@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { FaultSpec } from "../../dev/rest/faults.ts";
 import { RedisDatabase, type Database, type RedisClient } from "../../src/index.ts";
-import { CLIENT_SETUPS, clientWith } from "../support/database-clients.ts";
+import { CLIENTS, CLIENT_SETUPS, clientWith } from "../support/database-clients.ts";
 import { DatabaseScene, useDatabase } from "../support/database-scene.ts";
 
 const scenes = useDatabase();
@@ -42,18 +42,23 @@ const FAULTS: readonly FaultSpec[] = [
   { kind: "hang" },
 ];
 
-describe.each(CLIENT_SETUPS)(
+describe.each(CLIENTS)("%s", (_, clientOf) => {
+  it.each(FAULTS)("R9 an answer lost to $kind is unknown", async (fault) => {
+    const scene = scenes.open();
+    const { session, prefix } = scene.rest;
+    session.faults.add(fault);
+    const options = { prefix, requestTimeout: fault.kind === "hang" ? 20 : 10_000 };
+    await expectUnknown(scene, new RedisDatabase(clientOf(session), options));
+    session.disconnect();
+  });
+});
+
+/** Fastly's client takes no signal. */
+const WITH_SIGNAL = CLIENT_SETUPS.filter(({ entry }) => entry !== "@upstash/redis/fastly");
+
+describe.each(WITH_SIGNAL)(
   "$entry, auto-pipelining $enableAutoPipelining, JSON $automaticDeserialization, encoding $responseEncoding",
   (setup) => {
-    it.each(FAULTS)("R9 an answer lost to $kind is unknown", async (fault) => {
-      const scene = scenes.open();
-      const { session, prefix } = scene.rest;
-      session.faults.add(fault);
-      const options = { prefix, requestTimeout: fault.kind === "hang" ? 20 : 10_000 };
-      await expectUnknown(scene, new RedisDatabase(clientWith(session, setup), options));
-      session.disconnect();
-    });
-
     it("R9 an aborted signal, which the client turns into an answer, is unknown", async () => {
       const scene = scenes.open();
       const { session, prefix } = scene.rest;

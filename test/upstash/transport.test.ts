@@ -124,6 +124,12 @@ describe("a command", () => {
   });
 });
 
+it("R8 an answer that came in time counts, however late a busy process looks at it", async () => {
+  const block = (): unknown => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+  respond = (response) => void response.end(FREE, block);
+  expect(await database({ requestTimeout: 100 }).inspect("a")).toBeNull();
+});
+
 describe("R9 a refusal in the words of Redis or Upstash is definite:", () => {
   it.each([
     [401, "Unauthorized"],
@@ -207,5 +213,16 @@ describe("no error reveals the token or a command", () => {
   ])("even if the server quotes it: %s", async (_, respondWith) => {
     respond = respondWith;
     expect(await failure()).toMatchObject({ code: "LOCK_DATABASE" });
+  });
+
+  it.each([
+    ["s", "WRONGPASS invalid or missing auth token", "WRONGPASS invalid or missing auth token"],
+    ["s", "NOPERM user 's' is disabled", "NOPERM user '…' is disabled"],
+    ["a.c$", "NOPERM abc$ sent Bearer=a.c$, a.c$", "NOPERM abc$ sent Bearer=…, …"],
+  ])("and only the token is hidden: %s in %s", async (token, words, shown) => {
+    respond = errorOf(401, words);
+    const env = { UPSTASH_REDIS_REST_URL: origin, UPSTASH_REDIS_REST_TOKEN: token };
+    const message = `Redis refused to inspect: ${shown}`;
+    await expect(upstash(env).inspect("a")).rejects.toMatchObject({ ...REFUSED, message });
   });
 });

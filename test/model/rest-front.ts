@@ -1,0 +1,222 @@
+import type { LockData } from "../../src/database/lock-record.ts";
+import type { Claim, Claims } from "../../src/database/operations.ts";
+import { isLockError } from "../../src/errors.ts";
+import type { Backend, Carry, Wait } from "./network.ts";
+import type { Command } from "./evidence.ts";
+
+/** One command on its way to Redis and back: resolves with the reply of its script. */
+type Exchange = (carry: Carry, wait: Wait) => Promise<readonly unknown[]>;
+
+type Script = (backend: Backend, keys: readonly string[], args: readonly string[]) => Exchange;
+
+const exchange =
+  <T>(
+    command: Command,
+    apply: () => Promise<T>,
+    replyOf: (outcome: T) => readonly unknown[],
+  ): Exchange =>
+  async (carry, wait) =>
+    replyOf(await carry(command, apply, wait));
+
+/** What each script is asked for, and replies: see src/redis/lua. */
+const SCRIPTS: Readonly<Record<string, Script>> = {
+  acquire(backend, keys, args) {
+    const [count, ttlMs = 0, livenessMs = 0] = args.slice(0, 3).map(Number);
+    const claims = claimsOf(keys.slice(2), args.slice(6), count);
+    const suspects = triples(args.slice(6 + 2 * claims.length)).map(
+      ([claimNumber, ownerHash, processHash]) => {
+        return { key: claims[Number(claimNumber) - 1]?.key ?? "", ownerHash, processHash };
+      },
+    );
+    const request = { claims, ttlMs, livenessMs, suspects };
+    const numberOf = (key: string): number => 1 + claims.findIndex((claim) => claim.key === key);
+    return exchange(
+      { operation: "acquire", request },
+      () => backend.acquire(request),
+      (outcome) => {
+        if (outcome.status === "granted") {
+          const { fence, takenOver = "" } = outcome;
+          return ["SUCCESS", String(fence), numberOf(takenOver), "", 0];
+        }
+        if (outcome.status !== "held") return [outcome.status.toUpperCase(), "", 0, "", 0];
+        const { key, lockData, remainingMs } = outcome;
+        return ["SOMEONE_ELSE_HOLDS_LOCK", "", numberOf(key), text(lockData), remainingMs ?? -1];
+      },
+    );
+  },
+  renew(backend, keys, args) {
+    const request = keys
+      .filter((_, index) => index % 2 === 0)
+      .map((name, index) => {
+        const [ttlMs = 0, livenessMs = 0] = args.slice(5 * index + 3).map(Number);
+        const lockData = record(args[5 * index + 5]);
+        return { key: keyOf(name), lockData, ttlMs, livenessMs };
+      });
+    return exchange(
+      { operation: "renew", request },
+      () => backend.renew(request),
+      (outcomes) => ["SUCCESS", outcomes.map((one) => (one === "renewed" ? "SUCCESS" : "LOST"))],
+    );
+  },
+  release(backend, [process = "", ...keys], [, fence = "", ...ownerHashes]) {
+    const claims = ownerHashes.map((ownerHash, index): Claim => {
+      const trace = /#(.*)$/.exec(ownerHash)?.[1];
+      const lockData = { ownerHash, processHash: process.slice("proc:".length), trace };
+      return { key: keyOf(keys[2 * index]), lockData: lockData as LockData };
+    });
+    const request = {
+      claims: atLeastOne(claims),
+      fence: fence === "" ? undefined : Number(fence),
+    };
+    return exchange(
+      { operation: "release", request },
+      () => backend.release(request),
+      ({ status, lockData, ...rest }) => [
+        { released: "SUCCESS", missing: "NO_KEY", held: "SOMEONE_ELSE_HOLDS_LOCK" }[status],
+        text(lockData),
+        "isTaken" in rest ? 1 : 0,
+      ],
+    );
+  },
+  inspect(backend, [name]) {
+    const key = keyOf(name);
+    return exchange(
+      { operation: "inspect", key },
+      () => backend.inspect(key),
+      (seen) => {
+        if (seen === null) return ["NO_KEY", "", 0, 0, ""];
+        const { lockData, remainingMs, alive } = seen;
+        return ["SUCCESS", text(lockData), remainingMs ?? -1, alive ? 1 : 0, "sha1:any"];
+      },
+    );
+  },
+  "force-delete"(backend, [name], [, owner = ""]) {
+    const [key, ownerHash] = [keyOf(name), owner === "" ? null : owner];
+    return exchange(
+      { operation: "forceDelete", key, ownerHash },
+      () => backend.forceDelete(key, ownerHash),
+      (isDeleted) => [isDeleted ? "SUCCESS" : "NO_KEY"],
+    );
+  },
+  read(backend, [name = ""]) {
+    const key = keyOf(name);
+    const isLock = name.startsWith("lock:");
+    return exchange<object | null>(
+      { operation: "read", key },
+      () => (isLock ? backend.readLockData(key) : backend.readProcessData(key)),
+      (data) => ["SUCCESS", text(data)],
+    );
+  },
+};
+
+function claimsOf(keys: readonly string[], args: readonly string[], count = 0): Claims {
+  const claims = Array.from({ length: count }, (_, index): Claim => {
+    return { key: keyOf(keys[2 * index]), lockData: record(`${args[2 * index + 1]}}`) };
+  });
+  return atLeastOne(claims);
+}
+
+function atLeastOne([first, ...others]: readonly Claim[]): Claims {
+  if (first === undefined) throw new Error("a command without claims");
+  return [first, ...others];
+}
+
+function triples(all: readonly string[]): readonly (readonly [string, string, string])[] {
+  return Array.from({ length: all.length / 3 }, (_, index) => {
+    const [one = "", two = "", three = ""] = all.slice(3 * index);
+    return [one, two, three];
+  });
+}
+
+/** Of a key in Redis, without `lock:` or `proc:`. */
+function keyOf(name = ""): string {
+  return name.slice("lock:".length);
+}
+
+function record(json = ""): LockData {
+  return JSON.parse(json) as LockData;
+}
+
+function text(stored: object | null): string {
+  return stored === null ? "" : JSON.stringify(stored);
+}
+
+/** Words of Redis, which come as an answer. */
+const REFUSAL = /^(?:LOADING|READONLY|BUSY|NOAUTH|ERR) /;
+
+/** How what a wire fails with looks over HTTP. */
+function failureOf(thrown: unknown): Response {
+  const { message } = thrown as Error;
+  if (isLockError(thrown)) return Response.json({ error: "OOM not allowed" }, { status: 400 });
+  if (REFUSAL.test(message)) return Response.json({ error: message }, { status: 503 });
+  if (message === "Bad Gateway") return new Response(`<h1>${message}</h1>`, { status: 502 });
+  // The connection ends before, or within, the answer.
+  if (message !== "Network connection lost.")
+    throw new TypeError("fetch failed", { cause: thrown });
+  return new Response('{"result":["SUCC');
+}
+
+/** A REST front in simulated time: a database stands for its Redis, a wire for the way there. */
+export class SimulatedFront {
+  readonly url: string = `https://redis-${(opened += 1)}.test`;
+  /** Requests that have neither been answered nor given up. */
+  open = 0;
+  readonly #backend: Backend;
+  readonly #carry: Carry;
+
+  constructor(backend: Backend, carry: Carry) {
+    this.#backend = backend;
+    this.#carry = carry;
+  }
+
+  async answer({ body, signal }: RequestInit): Promise<Response> {
+    const [, script = "", count, ...rest] = JSON.parse(
+      typeof body === "string" ? body : "[]",
+    ) as string[];
+    const known = SCRIPTS[/^-- leasehold:(\S+)/.exec(script)?.[1] ?? ""];
+    if (known === undefined) throw new Error(`the simulator does not know ${script}`);
+    const ask = known(this.#backend, rest.slice(0, Number(count)), rest.slice(Number(count)));
+    const wait = { isOver: false };
+    const givenUp = new Promise<never>((_resolve, reject) => {
+      signal?.addEventListener("abort", () => {
+        wait.isOver = true;
+        reject(signal.reason);
+      });
+    });
+    this.open += 1;
+    try {
+      return Response.json({ result: await Promise.race([ask(this.#carry, wait), givenUp]) });
+    } catch (thrown) {
+      return failureOf(thrown);
+    } finally {
+      this.open -= 1;
+    }
+  }
+
+  /** From now on `fetch` does not find it. */
+  close(): void {
+    fronts.delete(this.url);
+    if (fronts.size === 0) globalThis.fetch = platformFetch;
+  }
+}
+
+const fronts = new Map<string, SimulatedFront>();
+let platformFetch = globalThis.fetch;
+let opened = 0;
+
+/** Opens a front. While there is one, `fetch` reaches nothing else. */
+export function openFront(backend: Backend, carry: Carry): SimulatedFront {
+  const front = new SimulatedFront(backend, carry);
+  if (fronts.size === 0) {
+    platformFetch = globalThis.fetch;
+    globalThis.fetch = simulatedFetch;
+  }
+  fronts.set(front.url, front);
+  return front;
+}
+
+async function simulatedFetch(url: unknown, request: RequestInit = {}): Promise<Response> {
+  const front = fronts.get(String(url));
+  if (front === undefined) throw new Error(`nothing is simulated at ${String(url)}`);
+  return front.answer(request);
+}
