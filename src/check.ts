@@ -56,10 +56,18 @@ export function checkType(
 
 /** @throws LockConfigurationError unless `value` is an AbortSignal (of any realm). */
 export function checkSignal(option: string, value: unknown): void {
-  const signal = typeof value === "object" && value !== null;
-  if (!signal || !("aborted" in value) || !("addEventListener" in value)) {
-    throw new LockConfigurationError(option, `must be an AbortSignal, but is ${show(value)}`);
-  }
+  if (typeof value === "object" && value !== null && "aborted" in value && isEventTarget(value))
+    return;
+  throw new LockConfigurationError(option, `must be an AbortSignal, but is ${show(value)}`);
+}
+
+function isEventTarget(value: object): boolean {
+  return (
+    "addEventListener" in value &&
+    typeof value.addEventListener === "function" &&
+    "removeEventListener" in value &&
+    typeof value.removeEventListener === "function"
+  );
 }
 
 /** A TTL in ms. @throws LockConfigurationError */
