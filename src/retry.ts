@@ -52,6 +52,14 @@ export const RESEND_PAUSES: Backoff = {
   jitter: true,
 };
 
+/**
+ * Pauses between the sends of a compensation that asked for a lock of `ttlMs`. They are few, and their
+ * pauses grow fast: in an outage every call that fails sends them.
+ */
+export function compensationPauses(ttlMs: number): Backoff {
+  return { initialDelay: ttlMs / 30, maxDelay: ttlMs, multiplier: 10, jitter: true };
+}
+
 /** Delay in ms before retry number `retry` (0 for the first). */
 export function backoffDelay(
   { initialDelay, maxDelay, multiplier, jitter }: Backoff,

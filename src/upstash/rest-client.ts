@@ -1,3 +1,4 @@
+import { DatabaseError } from "../errors.ts";
 import type { RedisClient } from "../redis/client.ts";
 import type { Credentials } from "./credentials.ts";
 
@@ -24,7 +25,10 @@ export class RestClient implements RedisClient {
     return this.#send(["EVALSHA", sha1, String(keys.length), ...keys, ...args]);
   }
 
-  /** @throws Error with the words of Redis, or of what came instead of an answer */
+  /**
+   * @throws Error with the words of Redis, or of what came instead of an answer; DatabaseError when there
+   *   was no connection to send it on
+   */
   async #send(command: readonly string[]): Promise<unknown> {
     this.#credentials ??= this.#find();
     const { url, token } = this.#credentials;
@@ -37,6 +41,8 @@ export class RestClient implements RedisClient {
       redirect: "manual",
       // Frees the connection: whoever waits for the answer has given up by then.
       signal: AbortSignal.timeout(this.#timeoutMs),
+    }).catch((cause: unknown) => {
+      throw notConnected(url, cause) ?? cause;
     });
     const answer = parse(await response.text());
     // A proxy may quote what it refuses.
@@ -46,6 +52,20 @@ export class RestClient implements RedisClient {
     }
     return answer.result;
   }
+}
+
+/**
+ * What Node says when there was nobody to send to. (Other platforms do not tell that for certain: workerd
+ * says the same of a lost connection, and Bun may have sent before on another one.)
+ */
+const NOT_CONNECTED = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN)$/;
+
+function notConnected(url: string, thrown: unknown): DatabaseError | undefined {
+  const cause = thrown instanceof Error ? thrown.cause : undefined;
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  if (!NOT_CONNECTED.test(code)) return undefined;
+  const message = `The database at ${new URL(url).host} could not be reached (${code})`;
+  return new DatabaseError(message, { applied: "no", retriable: true, cause: thrown });
 }
 
 /** For Next, which caches what it fetches. Workers refuse the option, but for recent compatibility dates. */
