@@ -53,11 +53,11 @@ export const RESEND_PAUSES: Backoff = {
 };
 
 /**
- * Pauses between the sends of a compensation that asked for a lock of `ttlMs`. They are few, and their
- * pauses grow fast: in an outage every call that fails sends them.
+ * Pauses between the releases that roll back a lock of `ttlMs`. They grow fast, and there are few within
+ * the TTL: in an outage every call that fails sends them.
  */
 export function compensationPauses(ttlMs: number): Backoff {
-  return { initialDelay: ttlMs / 30, maxDelay: ttlMs, multiplier: 10, jitter: true };
+  return { initialDelay: ttlMs / 10, maxDelay: ttlMs / 3, multiplier: 3, jitter: true };
 }
 
 /** Delay in ms before retry number `retry` (0 for the first). */

@@ -21,10 +21,10 @@ import { reliableMs } from "./lease.ts";
 import { Release } from "./release.ts";
 
 /**
- * Sends of a compensation. They may all fail in an outage: then what the attempt may have stored ends with
- * its TTL.
+ * Sends of a compensation that have no answer, as in an outage: then what the attempt may have stored ends
+ * with its TTL.
  */
-const MAX_COMPENSATIONS = 3;
+const MAX_UNANSWERED = 3;
 
 /** The limits of an attempt: those of the call it belongs to. */
 export interface AttemptLimits {
@@ -131,10 +131,11 @@ export class Attempt {
     await new Release(this.#context, {
       lock: { keys: this.#keys, token, trace: this.#trace },
       send: () => database.release(request),
-      longestMs: this.#longestMs,
+      // Nothing renews it: over when its TTL is.
+      longestMs: this.#longestMs - database.requestTimeout,
       wasLost: false,
       pauses: compensationPauses(this.#longestMs),
-      maxSends: MAX_COMPENSATIONS,
+      maxUnanswered: MAX_UNANSWERED,
     }).verdict;
   }
 

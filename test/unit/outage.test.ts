@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LockService } from "../../src/index.ts";
+import { DatabaseError, LockService, type ReleaseOutcome } from "../../src/index.ts";
 import { FaultyDatabase, MemoryDatabase } from "../../src/testing/index.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
 
@@ -8,7 +8,8 @@ const TTL_MS = 30_000;
 
 function open() {
   const runtime = new ManualRuntime();
-  const database = new FaultyDatabase(new MemoryDatabase({ runtime }), { runtime });
+  const memory = new MemoryDatabase({ runtime });
+  const database = new FaultyDatabase(memory, { runtime });
   const pledges: Promise<unknown>[] = [];
   const waitUntil = (promise: Promise<unknown>): void => void pledges.push(promise);
   const locks = new LockService({ database, runtime, waitUntil });
@@ -18,7 +19,7 @@ function open() {
     await expect(locks.tryAcquire("a")).rejects.toMatchObject({ reason: "error" });
     void Promise.all(pledges).then(() => (settled = true));
   };
-  return { runtime, database, locks, failing, isSettled: () => settled };
+  return { runtime, memory, database, locks, failing, isSettled: () => settled };
 }
 
 describe("R11 in an outage", () => {
@@ -60,6 +61,29 @@ describe("R11 in an outage", () => {
     outage.remove();
     await runtime.advance(TTL_MS / 2 - 5_000);
     expect(await locks.isLocked("a")).toBe(false);
+  });
+
+  it.each([
+    ["reaches a database that is back", 20_000],
+    ["is over within the TTL", Infinity],
+  ])("a compensation that is refused for now %s", async (_, outageMs) => {
+    const { runtime, memory, database, locks, failing, isSettled } = open();
+    let asked = 0;
+    const back = runtime.now().monotonic + outageMs;
+    const release = memory.release.bind(memory);
+    memory.release = async (request): Promise<ReleaseOutcome> => {
+      asked += 1;
+      if (runtime.now().monotonic > back) return release(request);
+      throw new DatabaseError("not now", { applied: "no", retriable: true });
+    };
+    database.inject({ kind: "loseReply", operations: ["acquire"] });
+    const failed = failing();
+    await runtime.advance(29_000);
+    await failed;
+    if (outageMs < TTL_MS) expect(await locks.isLocked("a")).toBe(false);
+    await runtime.advance(1_500);
+    expect(isSettled()).toBe(true);
+    expect([4, 5], "its sends").toContain(asked);
   });
 
   it("a held lock's release goes on until the TTL has passed, as long as it is not confirmed", async () => {
