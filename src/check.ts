@@ -56,18 +56,11 @@ export function checkType(
 
 /** @throws LockConfigurationError unless `value` is an AbortSignal (of any realm). */
 export function checkSignal(option: string, value: unknown): void {
-  if (typeof value === "object" && value !== null && "aborted" in value && isEventTarget(value))
-    return;
+  const isMethod = (name: string): boolean =>
+    typeof Reflect.get(Object(value), name) === "function";
+  const isTarget = isMethod("addEventListener") && isMethod("removeEventListener");
+  if (isTarget && "aborted" in Object(value)) return;
   throw new LockConfigurationError(option, `must be an AbortSignal, but is ${show(value)}`);
-}
-
-function isEventTarget(value: object): boolean {
-  return (
-    "addEventListener" in value &&
-    typeof value.addEventListener === "function" &&
-    "removeEventListener" in value &&
-    typeof value.removeEventListener === "function"
-  );
 }
 
 /** A TTL in ms. @throws LockConfigurationError */

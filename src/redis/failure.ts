@@ -63,21 +63,21 @@ export function unreadableReply(operation: string): DatabaseError {
   });
 }
 
+const REPLICA = "The REST front reaches a replica, not the primary";
+
 /** What to do about a refusal that a setting can solve. */
-const ADVICE: readonly (readonly [refusal: RegExp, advice: string])[] = [
-  [
-    /^CROSSSLOT/,
+const ADVICE: Readonly<Record<string, string>> = {
+  CROSSSLOT:
     'On Redis Cluster all keys of a database need one slot: choose a prefix with a hash tag, such as "{leasehold}:"',
-  ],
-  [/^MOVED|^ASK/, "The REST front must follow the redirections of Redis Cluster"],
-  [/^CLUSTERDOWN/, "Slots of the Redis Cluster are not served: see CLUSTER INFO"],
-  [/^MISCONF/, "Redis cannot save, and refuses to write until it can: see its log and its disk"],
-  [/^READONLY|^MASTERDOWN/, "The REST front must reach the primary, and reaches a replica"],
-];
+  CLUSTERDOWN: "See CLUSTER INFO",
+  MISCONF: "Redis cannot save: see its log and its disk",
+  READONLY: REPLICA,
+  MASTERDOWN: REPLICA,
+};
 
 function adviceFor(message: string, fenceKey: string): string {
-  const known = ADVICE.find(([refusal]) => refusal.test(message));
-  if (known !== undefined) return `. ${known[1]}`;
+  const known = ADVICE[message.split(" ", 1).join()];
+  if (known !== undefined) return `. ${known}`;
   // The only key that a script changes without having looked at what it holds.
   const isForeign = /^WRONGTYPE|not an integer/.test(message);
   return isForeign
