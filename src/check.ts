@@ -56,10 +56,11 @@ export function checkType(
 
 /** @throws LockConfigurationError unless `value` is an AbortSignal (of any realm). */
 export function checkSignal(option: string, value: unknown): void {
-  const signal = typeof value === "object" && value !== null;
-  if (!signal || !("aborted" in value) || !("addEventListener" in value)) {
-    throw new LockConfigurationError(option, `must be an AbortSignal, but is ${show(value)}`);
-  }
+  const isMethod = (name: string): boolean =>
+    typeof Reflect.get(Object(value), name) === "function";
+  const isTarget = isMethod("addEventListener") && isMethod("removeEventListener");
+  if (isTarget && "aborted" in Object(value)) return;
+  throw new LockConfigurationError(option, `must be an AbortSignal, but is ${show(value)}`);
 }
 
 /** A TTL in ms. @throws LockConfigurationError */

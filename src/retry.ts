@@ -52,6 +52,14 @@ export const RESEND_PAUSES: Backoff = {
   jitter: true,
 };
 
+/**
+ * Pauses between the releases that roll back a lock of `ttlMs`. They grow fast, and there are few within
+ * the TTL: in an outage every call that fails sends them.
+ */
+export function compensationPauses(ttlMs: number): Backoff {
+  return { initialDelay: ttlMs / 10, maxDelay: ttlMs / 3, multiplier: 3, jitter: true };
+}
+
 /** Delay in ms before retry number `retry` (0 for the first). */
 export function backoffDelay(
   { initialDelay, maxDelay, multiplier, jitter }: Backoff,

@@ -170,8 +170,8 @@ export class Acquire implements AttemptLimits {
   resendPause(error: unknown, tookMs: number): number | undefined {
     const { applied, retriable } = classifyFailure(error);
     if (!retriable) return undefined;
-    // A database that answers "not now" is asked again, if the time to wait is bounded.
-    const isCounted = applied === "unknown" || this.budgetLeft() === Infinity;
+    // A database that says "not now" is asked again for as long as the call may wait.
+    const isCounted = applied === "unknown" || !this.#terms.waitTimeout;
     if (isCounted && this.#resends >= MAX_RESENDS) return undefined;
     const pauseMs = backoffDelay(RESEND_PAUSES, this.#pauses, this.#runtime);
     // With less time left than a refusal takes, the outcome of the next send would be unknown.

@@ -14,10 +14,17 @@ import {
   noAnswerWithin,
   type LockError,
 } from "../errors.ts";
+import { compensationPauses } from "../retry.ts";
 import { bounded, elapsed, type Bounded, type Instant } from "../runtime.ts";
 import type { LeaseContext } from "./context.ts";
 import { reliableMs } from "./lease.ts";
 import { Release } from "./release.ts";
+
+/**
+ * Sends of a compensation that have no answer, as in an outage: then what the attempt may have stored ends
+ * with its TTL.
+ */
+const MAX_UNANSWERED = 3;
 
 /** The limits of an attempt: those of the call it belongs to. */
 export interface AttemptLimits {
@@ -113,7 +120,7 @@ export class Attempt {
 
   /**
    * The call ends without the lock, or goes on under another owner hash: rolls back what may have been
-   * stored (R11). Settles when nothing is left to do; never rejects.
+   * stored (R11), as far as a few sends can. Settles when nothing is left to do; never rejects.
    */
   async rollBack(): Promise<void> {
     if (!this.#isOpen) return;
@@ -124,8 +131,11 @@ export class Attempt {
     await new Release(this.#context, {
       lock: { keys: this.#keys, token, trace: this.#trace },
       send: () => database.release(request),
-      longestMs: this.#longestMs,
+      // Nothing renews it: over when its TTL is.
+      longestMs: this.#longestMs - database.requestTimeout,
       wasLost: false,
+      pauses: compensationPauses(this.#longestMs),
+      maxUnanswered: MAX_UNANSWERED,
     }).verdict;
   }
 

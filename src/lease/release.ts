@@ -2,7 +2,7 @@ import { MIN_GRACE_MS, type ReleaseOutcome } from "../database/operations.ts";
 import { LockReleaseUnknownError, classifyFailure } from "../errors.ts";
 import { Emitter } from "../events.ts";
 import type { LockIdentity } from "../lock-events.ts";
-import { RESEND_PAUSES, backoffDelay } from "../retry.ts";
+import { RESEND_PAUSES, backoffDelay, type Backoff } from "../retry.ts";
 import { elapsed, surelyElapsed, type Instant } from "../runtime.ts";
 import type { LeaseContext } from "./context.ts";
 
@@ -21,6 +21,10 @@ export interface ReleaseOptions {
   readonly longestMs: number;
   /** Whether it was lost before: then an expiry is no success, as another may have held it since. */
   readonly wasLost: boolean;
+  /** @default RESEND_PAUSES */
+  readonly pauses?: Backoff;
+  /** Sends without an answer after which it gives up. @default Infinity */
+  readonly maxUnanswered?: number;
 }
 
 /** Whether the lock was held until its release (R12). */
@@ -30,10 +34,10 @@ export function isOwnRelease({ status }: ReleaseVerdict): boolean {
 
 /**
  * A release under way. It goes on, whether or not anyone waits for it, until it is confirmed, refused
- * permanently, or the lock's time has passed.
+ * permanently, or the lock's time has passed; or until `maxUnanswered` sends had no answer.
  */
 export class Release {
-  /** How it ended; undefined when Redis refused permanently. Never rejects. */
+  /** How it ended; undefined when Redis refused permanently, or it gave up. Never rejects. */
   readonly verdict: Promise<ReleaseVerdict | undefined>;
   /** Emits for every send that was refused, or had no conclusive answer. */
   readonly #failures: Emitter<unknown> = new Emitter<unknown>();
@@ -70,11 +74,12 @@ export class Release {
 
   async #run(): Promise<ReleaseVerdict | undefined> {
     const { database, runtime } = this.#context;
-    const { send, longestMs } = this.#options;
+    const { send, longestMs, pauses = RESEND_PAUSES, maxUnanswered = Infinity } = this.#options;
     const started = runtime.now();
     // A renewal may still be under way, and extend the lock until its own timeout.
     const forgottenMs = longestMs + database.requestTimeout;
     let unansweredSince: Instant | undefined;
+    let unanswered = 0;
     for (let sends = 1; ; sends += 1) {
       const since = runtime.now();
       try {
@@ -83,11 +88,15 @@ export class Release {
         this.#failed(error);
         const { applied, retriable } = classifyFailure(error);
         if (!retriable) return undefined;
-        if (applied === "unknown") unansweredSince ??= since;
+        if (applied === "unknown") {
+          unansweredSince ??= since;
+          unanswered += 1;
+        }
       }
       const leftMs = forgottenMs - surelyElapsed(started, runtime.now());
       if (leftMs <= 0) return this.#expired();
-      await runtime.sleep(Math.min(leftMs, backoffDelay(RESEND_PAUSES, sends - 1, runtime)));
+      if (unanswered >= maxUnanswered) return undefined;
+      await runtime.sleep(Math.min(leftMs, backoffDelay(pauses, sends - 1, runtime)));
     }
   }
 

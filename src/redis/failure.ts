@@ -2,8 +2,11 @@ import { show } from "../check.ts";
 import { DatabaseError, isLockError, type LockError } from "../errors.ts";
 import type { Names } from "./command.ts";
 
-/** Transient refusals, made before anything is run: the same command may succeed soon. */
-const PASSING = /^(?:LOADING|READONLY|BUSY)\b/;
+/**
+ * Transient refusals, made before anything is run: the same command may succeed soon.
+ * https://redis.io/docs/latest/develop/reference/errors/common/
+ */
+const PASSING = /^(?:LOADING|READONLY|BUSY|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|TRYAGAIN|ASK)\b/;
 
 /**
  * Refusals made before anything is run, or by a script of ours that failed while it was reading: not
@@ -11,7 +14,7 @@ const PASSING = /^(?:LOADING|READONLY|BUSY)\b/;
  * https://upstash.com/docs/redis/troubleshooting/max_requests_limit
  */
 const REFUSED =
-  /^(?:WRONGPASS|NOAUTH|NOPERM|NOSCRIPT|CROSSSLOT|WRONGTYPE|OOM|Unauthorized)\b|^ERR (?:max |Error running script|Error compiling script|user_script|Unexpected flag in script shebang|Protocol error: unauthenticated)|\bscript: [0-9a-f]{40}\b/;
+  /^(?:WRONGPASS|NOAUTH|NOPERM|NOSCRIPT|CROSSSLOT|MOVED|MISCONF|WRONGTYPE|OOM|Unauthorized)\b|^ERR (?:max |Error running script|Error compiling script|user_script|Unexpected flag in script shebang|Protocol error: unauthenticated)|\bscript: [0-9a-f]{40}\b/;
 
 /** What `@upstash/redis` wraps around the message of the server. */
 const WRAPPING = /^(?:Command failed: |Command \d+ \[ \w+ \] failed: )/;
@@ -60,11 +63,21 @@ export function unreadableReply(operation: string): DatabaseError {
   });
 }
 
-/** What to do about a refusal that no retry changes. */
+const REPLICA = "The REST front reaches a replica, not the primary";
+
+/** What to do about a refusal that a setting can solve. */
+const ADVICE: Readonly<Record<string, string>> = {
+  CROSSSLOT:
+    'On Redis Cluster all keys of a database need one slot: choose a prefix with a hash tag, such as "{leasehold}:"',
+  CLUSTERDOWN: "See CLUSTER INFO",
+  MISCONF: "Redis cannot save: see its log and its disk",
+  READONLY: REPLICA,
+  MASTERDOWN: REPLICA,
+};
+
 function adviceFor(message: string, fenceKey: string): string {
-  if (message.startsWith("CROSSSLOT")) {
-    return '. On Redis Cluster all keys of a database need one slot: choose a prefix with a hash tag, such as "{leasehold}:"';
-  }
+  const known = ADVICE[message.split(" ", 1).join()];
+  if (known !== undefined) return `. ${known}`;
   // The only key that a script changes without having looked at what it holds.
   const isForeign = /^WRONGTYPE|not an integer/.test(message);
   return isForeign

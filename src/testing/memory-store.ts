@@ -15,7 +15,10 @@ interface Entry {
 export class MemoryStore implements RuleStore {
   /** Its monotonic clock decides expiry, whatever clocks the databases on it have. */
   readonly runtime: Runtime;
-  /** Refuses whatever needs room, as Redis at its `maxmemory` does. */
+  /**
+   * Refuses whatever needs room, as Redis at its `maxmemory` does; but for tombstones, which the scripts
+   * write after something else.
+   */
   isFull = false;
   readonly #entries = new Map<string, Entry>();
 
@@ -80,7 +83,7 @@ export class MemoryStore implements RuleStore {
   }
 
   #put(name: string, entry: Entry): void {
-    if (this.isFull) {
+    if (this.isFull && !name.startsWith("gone:")) {
       const message = `The memory store is full: "${name}" was not written`;
       throw new DatabaseError(message, { applied: "no", retriable: false });
     }

@@ -1,3 +1,4 @@
+import { DatabaseError } from "../errors.ts";
 import type { RedisClient } from "../redis/client.ts";
 import type { Credentials } from "./credentials.ts";
 
@@ -22,7 +23,10 @@ export class RestClient implements RedisClient {
     return this.#send(["EVALSHA", sha1, String(keys.length), ...keys, ...args], signal);
   }
 
-  /** @throws Error with the words of Redis, or of what came instead of an answer */
+  /**
+   * @throws Error with the words of Redis, or of what came instead of an answer; DatabaseError when there
+   *   was no connection to send it on
+   */
   async #send(command: readonly string[], signal: AbortSignal | undefined): Promise<unknown> {
     this.#credentials ??= this.#find();
     const { url, token } = this.#credentials;
@@ -35,6 +39,8 @@ export class RestClient implements RedisClient {
       redirect: "manual",
       // Frees the connection.
       ...(signal && { signal }),
+    }).catch((cause: unknown) => {
+      throw notConnected(url, cause) ?? cause;
     });
     const answer = parse(await response.text());
     if (typeof answer.error === "string") throw new Error(without(token, answer.error));
@@ -49,6 +55,20 @@ export class RestClient implements RedisClient {
 function without(token: string, words: string): string {
   const literally = token.replace(/\W/g, "\\$&");
   return words.replace(new RegExp(`(?<!\\w)${literally}(?!\\w)`, "g"), "…");
+}
+
+/**
+ * What Node says when there was nobody to send to. (Other platforms do not tell that for certain: workerd
+ * says the same of a lost connection, and Bun may have sent before on another one.)
+ */
+const NOT_CONNECTED = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN)$/;
+
+function notConnected(url: string, thrown: unknown): DatabaseError | undefined {
+  const cause = thrown instanceof Error ? thrown.cause : undefined;
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  if (!NOT_CONNECTED.test(code)) return undefined;
+  const message = `The database at ${new URL(url).host} could not be reached (${code})`;
+  return new DatabaseError(message, { applied: "no", retriable: true, cause: thrown });
 }
 
 /** For Next, which caches what it fetches. Workers refuse the option, but for recent compatibility dates. */

@@ -61,6 +61,12 @@ const ACQUIRE: readonly Wrong[] = [
   ["trace", { trace: "a\0" }, /NUL/],
   ["trace", { trace: 17 }, "17"],
   ["signal", { signal: { aborted: false } }, "an object"],
+  ["signal", { signal: { aborted: false, addEventListener: () => {} } }, "an object"],
+  [
+    "signal",
+    { signal: { aborted: false, addEventListener: () => {}, removeEventListener: true } },
+    "an object",
+  ],
   ["signal", { signal: new AbortController() }, "an object"],
   ["signal", { signal: null }, "null"],
 ];

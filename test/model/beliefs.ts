@@ -119,10 +119,11 @@ function isOrphan(token: Token, ledger: Ledger, now: number): boolean {
   // Delivered after its tombstone expired: may block for one TTL.
   if (token.goneAt > -Infinity) return ledger.isBuried(token);
   if (token.releaseSends === 0) return true;
-  // Every release was lost: the client may give up when the TTL has passed, not before.
+  // Every release was lost: the client may give up after three, or when the TTL has passed.
   const { client, closed, startedAt } = token.call;
   const isSound = Math.max(client.lastPauseEnd, client.clock.disturbedUntil) < startedAt;
-  const isTrying = token.releaseFailures === 0 && now < token.releaseSentAt + 0.9 * token.askedMs;
+  const isGivenUp = token.releaseSends >= 3 || now >= token.releaseSentAt + 0.9 * token.askedMs;
+  const isTrying = token.releaseFailures === 0 && !isGivenUp;
   return closed === "failed" && isSound && isTrying;
 }
 

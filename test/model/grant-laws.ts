@@ -43,7 +43,7 @@ export class GrantLaws {
       // A full store has no room for a tombstone either: a copy may arrive once there is.
       if (outcome === undefined) for (const token of tokens) token.tombstoneLost = true;
       if (outcome?.status === "lost") {
-        for (const token of tokens) this.#ledger.bury(token, before.isFull);
+        for (const token of tokens) this.#ledger.bury(token);
         if (!own.every(Boolean) || livenessLeft > 0)
           fail("an acquire returned LOST without a lost lock");
       }
@@ -67,7 +67,7 @@ export class GrantLaws {
           fail(`R1: an acquire sent again shortened ${key}`);
         }
       } else if (found !== undefined) {
-        this.#tookOver(key, found, before, suspects);
+        this.#tookOver(key, found, suspects);
       }
     }
     if (this.#view.livenessMs(first?.lockData.processHash ?? "") < livenessMs) {
@@ -104,15 +104,10 @@ export class GrantLaws {
     const mayReturn = [holder, ...tokens].some((token) => token?.tombstoneLost);
     if (isOwnCall && (isItself || !isLate) && !mayReturn)
       fail(`${refusal.key} was refused by itself`);
-    for (const token of tokens) this.#ledger.bury(token, before.isFull);
+    for (const token of tokens) this.#ledger.bury(token);
   }
 
-  #tookOver(
-    key: string,
-    found: Stored,
-    before: Before,
-    suspects: AcquireRequest["suspects"],
-  ): void {
+  #tookOver(key: string, found: Stored, suspects: AcquireRequest["suspects"]): void {
     const { record } = found;
     if (record === null) return fail(`R7: ${key} was granted over what is not a record`);
     const isNamed = suspects.some((suspect) => suspect.ownerHash === record.ownerHash);
@@ -121,7 +116,7 @@ export class GrantLaws {
     }
     this.takeovers += 1;
     const old = this.#ledger.token(record.ownerHash);
-    if (old !== undefined) this.#ledger.bury(old, before.isFull);
+    if (old !== undefined) this.#ledger.bury(old);
   }
 
   /** R6. A restarted counter may only be lower if clocks differ by more than the time in between. */

@@ -112,7 +112,7 @@ export class Laws {
     for (const token of tokens) {
       // Its tombstone had expired: this outcome may not be the original one.
       if (token.goneAt > -Infinity && !this.#ledger.isBuried(token)) token.tombstoneLost = true;
-      this.#ledger.bury(token, before.isFull);
+      this.#ledger.bury(token);
     }
   }
 
@@ -128,6 +128,6 @@ export class Laws {
     const token = ownerHash === null ? undefined : this.#ledger.token(ownerHash);
     if (!isIt || token === undefined) return;
     this.#ledger.lost(token);
-    this.#ledger.bury(token, before.isFull);
+    this.#ledger.bury(token);
   }
 }

@@ -176,8 +176,7 @@ export class Ledger {
     token.wasLost = true;
   }
 
-  bury(token: Token, isFull: boolean): void {
+  bury(token: Token): void {
     token.goneAt = this.#now();
-    if (isFull) token.tombstoneLost = true;
   }
 }

@@ -1,5 +1,6 @@
+import { rm } from "node:fs/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { RedisDatabase } from "../../src/index.ts";
+import { LockService, RedisDatabase } from "../../src/index.ts";
 import { restRedis } from "../support/rest-redis.ts";
 import { eventually } from "../dev/eventually.ts";
 import { onlyBorrowedRedis } from "../dev/own-redis.ts";
@@ -79,6 +80,38 @@ describe.skipIf(onlyBorrowedRedis)("a real refusal", () => {
     await scene.clear();
   });
 
+  it("R9 a replica without its primary (MASTERDOWN) was not applied, and may be tried again", async () => {
+    const scene = own.open();
+    const owner = scene.owner();
+    await scene.command("CONFIG", "SET", "replica-serve-stale-data", "no");
+    await scene.command("REPLICAOF", "127.0.0.1", "1");
+    const down = {
+      applied: "no",
+      retriable: true,
+      message: expect.stringMatching(/MASTERDOWN.*REST front/),
+    };
+    await expect(owner.acquire()).rejects.toMatchObject(down);
+    await expect(owner.release()).rejects.toMatchObject(down);
+    await scene.command("REPLICAOF", "NO", "ONE");
+    expect(await owner.acquire()).toMatchObject({ status: "granted" });
+    await scene.clear();
+  });
+
+  it("R9 a primary with too few replicas (NOREPLICAS) was not applied, and may be tried again", async () => {
+    const scene = own.open();
+    const owner = scene.owner();
+    await scene.command("CONFIG", "SET", "min-replicas-to-write", "1");
+    await expect(owner.acquire()).rejects.toMatchObject({
+      applied: "no",
+      retriable: true,
+      message: expect.stringContaining("NOREPLICAS"),
+    });
+    await scene.command("CONFIG", "SET", "min-replicas-to-write", "0");
+    expect(await scene.exists(owner.lockKey)).toBe(false);
+    expect(await owner.acquire()).toMatchObject({ status: "granted" });
+    await scene.clear();
+  });
+
   it("R9 a server that is gone leaves the outcome unknown", async () => {
     const scene = own.open();
     const front = await own.front();
@@ -89,5 +122,65 @@ describe.skipIf(onlyBorrowedRedis)("a real refusal", () => {
       applied: "unknown",
       retriable: true,
     });
+  });
+});
+
+describe.skipIf(onlyBorrowedRedis)("a Redis that cannot persist", () => {
+  const own = useOwnRedis(["--save", "3600", "1000000"]);
+
+  it("R9 (MISCONF) has not applied anything, and the error says what to do", async () => {
+    const scene = own.open();
+    const holder = scene.owner();
+    await holder.acquire();
+    const [, folder] = (await scene.command("CONFIG", "GET", "dir")) as [string, string];
+    await rm(folder, { recursive: true });
+    await scene.command("BGSAVE");
+    await eventually("it has failed to save", async () => {
+      const info = await scene.command("INFO", "persistence");
+      return String(info).includes("rdb_last_bgsave_status:err");
+    });
+    const refused = {
+      applied: "no",
+      retriable: false,
+      message: expect.stringMatching(/MISCONF.*\. Redis cannot save/),
+    };
+    await expect(scene.owner("free").acquire()).rejects.toMatchObject(refused);
+    await expect(scene.owner().acquire(), "of a held key").rejects.toMatchObject(refused);
+    await expect(holder.renew()).rejects.toMatchObject(refused);
+    await expect(holder.release()).rejects.toMatchObject(refused);
+    await scene.command("CONFIG", "SET", "stop-writes-on-bgsave-error", "no");
+    expect(await holder.release()).toMatchObject({ status: "released" });
+  });
+});
+
+describe.skipIf(onlyBorrowedRedis)("a Redis Cluster", () => {
+  const own = useOwnRedis(["--cluster-enabled", "yes"]);
+
+  it("R9 without nodes for its slots (CLUSTERDOWN) has not applied anything, and may be tried again", async () => {
+    const scene = own.open();
+    const owner = scene.owner();
+    const down = {
+      applied: "no",
+      retriable: true,
+      message: expect.stringMatching(/CLUSTERDOWN.*CLUSTER INFO/),
+    };
+    await expect(owner.acquire()).rejects.toMatchObject(down);
+    await expect(owner.release()).rejects.toMatchObject(down);
+  });
+
+  it("R9 refuses keys of several slots (CROSSSLOT), and the error says to choose a prefix with a hash tag", async () => {
+    const { command, prefix } = own.open();
+    await command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383);
+    await eventually("it is up", async () => {
+      return String(await command("CLUSTER", "INFO")).includes("cluster_state:ok");
+    });
+    const redis = clientOf(await own.front());
+    const untagged = new LockService({ database: new RedisDatabase(redis) });
+    await expect(untagged.tryAcquire("a")).rejects.toMatchObject({
+      message: expect.stringMatching(/CROSSSLOT.*hash tag/),
+      cause: { applied: "no", retriable: false },
+    });
+    const tagged = new LockService({ database: new RedisDatabase(redis, { prefix }) });
+    expect(await tagged.withLock("a", () => "done")).toBe("done");
   });
 });

@@ -6,6 +6,10 @@ import { useDatabase } from "../support/database-scene.ts";
 const scenes = useDatabase();
 const SHA = "0123456789abcdef0123456789abcdef01234567";
 
+/** Longer than what is kept of a message. */
+const MISCONF =
+  "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+
 const FINAL = [
   "WRONGPASS invalid or missing auth token",
   "NOAUTH Authentication required.",
@@ -18,6 +22,9 @@ const FINAL = [
   "ERR Error compiling script (new function): user_script:1: unexpected symbol",
   `ERR user_script:1: boom script: ${SHA}, on @user_script:1.`,
   `ERR value is not an integer or out of range script: ${SHA}, on @user_script:9.`,
+  "CROSSSLOT Keys in request don't hash to the same slot",
+  "MOVED 3999 127.0.0.1:6381",
+  MISCONF,
 ];
 
 const TEMPORARY = [
@@ -25,6 +32,12 @@ const TEMPORARY = [
   "READONLY You can't write against a read only replica.",
   `READONLY You can't write against a read only replica. script: ${SHA}, on @user_script:9.`,
   "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+  "CLUSTERDOWN The cluster is down",
+  "CLUSTERDOWN Hash slot not served",
+  "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+  "NOREPLICAS Not enough good replicas to write.",
+  "TRYAGAIN Multiple keys request during rehashing of slot",
+  "ASK 3999 127.0.0.1:6381",
 ];
 
 const UNKNOWN = [
@@ -33,9 +46,8 @@ const UNKNOWN = [
   "Internal Server Error",
   "ERR something went wrong",
   "ERR maximum of something",
-  "MOVED 3999 127.0.0.1:6381",
-  "CLUSTERDOWN The cluster is down",
-  "MISCONF Redis is configured to save RDB snapshots",
+  "MOVEDON",
+  "ASKING",
   "BUSYGROUP Consumer Group name already exists",
   "BUSYKEY Target key name already exists.",
   "LOADINGS",

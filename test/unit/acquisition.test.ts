@@ -60,13 +60,32 @@ it("a temporarily refused call does not retry with less time left than that answ
   // Sent at 0, 150 and 400 ms; a fourth send at 850 ms would time out, and its outcome be unknown.
   const database = new LoadingDatabase({ runtime, requestTimeout: 870 });
   const locks = new LockService({ database, runtime });
-  const outcome = expect(locks.tryAcquire("a")).rejects.toMatchObject({
+  const outcome = expect(locks.acquire("a", { waitTimeout: 1 })).rejects.toMatchObject({
     reason: "error",
     cause: { message: "LOADING", applied: "no" },
   });
   await runtime.advance(2_000);
   await outcome;
   expect([database.asked, database.released]).toEqual([3, 0]);
+});
+
+it("a temporarily refused call is repeated at most twice, or else for as long as it may wait", async () => {
+  const runtime = new ManualRuntime();
+  const database = new LoadingDatabase({ runtime });
+  const locks = new LockService({ database, runtime });
+  for (const [options, most] of [
+    [{ retry: { maxRetries: 0 } }, 3],
+    [{}, 3],
+    [{ waitTimeout: 20_000 }, 20],
+  ] as const) {
+    database.asked = 0;
+    const outcome = expect(locks.acquire("a", options)).rejects.toMatchObject({ reason: "error" });
+    await runtime.advance(25_000);
+    await outcome;
+    expect(database.asked).toBeLessThanOrEqual(most);
+  }
+  expect(database.asked).toBeGreaterThan(6);
+  expect(database.released).toBe(0);
 });
 
 it("a copy of a granted acquire that arrives after the lock has expired creates nothing", async () => {

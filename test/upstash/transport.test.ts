@@ -149,6 +149,12 @@ describe("R9 a refusal in the words of Redis or Upstash is definite:", () => {
   });
 });
 
+it("R9 a connection that is refused is definite, and no secret either", async () => {
+  const port = await freePort();
+  const refused = { ...REFUSED, retriable: true };
+  expect(await failure({}, `http://127.0.0.1:${port}`)).toMatchObject(refused);
+});
+
 describe("R9 what is no answer of Redis is unknown, and sent once:", () => {
   const HTML = "<html><body>Bad Gateway secret-key</body></html>";
   const toFront = { location: "/elsewhere" };
@@ -180,11 +186,6 @@ describe("R9 what is no answer of Redis is unknown, and sent once:", () => {
     respond = respondWith;
     expect(await failure()).toMatchObject(UNKNOWN);
     expect(received).toHaveLength(1);
-  });
-
-  it("a network failure", async () => {
-    const port = await freePort();
-    expect(await failure({}, `http://127.0.0.1:${port}`)).toMatchObject(UNKNOWN);
   });
 
   it.each<[string, Respond]>([

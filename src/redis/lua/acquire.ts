@@ -28,7 +28,7 @@ for s = 1, (#KEYS - 2 - 2 * claims) / 2 do
   }
 end
 
--- By pcall: a full database has no room for it, and must answer all the same.
+-- By pcall: a full database that has no room for it must answer all the same.
 local function remember(reason)
   for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], reason, "PX", graceMs) end
 end
@@ -57,6 +57,8 @@ if isGone or refusal or was.refused or (was.granted and #own == 0) then
     for i = 1, claims do lengthen(KEYS[2 + 2 * i], graceMs) end
     return { "GONE", "", 0, "", 0 }
   end
+  -- Changes nothing that stays, but then the script has written: so that a full Redis has room for the rest.
+  redis.call("PEXPIRE", KEYS[4], graceMs)
   remember("refused")
   return refusal
 end

@@ -25,6 +25,9 @@ for i = 1, (#KEYS - 1) / 2 do
     redis.call("DEL", lockKey)
     reason = (fence == "" or fence == fenceOf(record)) and "released" or "lost"
     raw = ""
+  else
+    -- Writes even if nothing is there: so that a full Redis has room for the tombstone.
+    redis.call("DEL", procKey)
   end
   if reason == "taken" or reason == "forced" then isTaken = 1 end
   if reason ~= "released" then

@@ -77,6 +77,32 @@ export const expiryFirst: readonly Definition[] = [
     });
   }),
 
+  define(
+    "R5 a refusal on a full database is remembered: delivered again, it creates nothing",
+    ["full", "tombstones"],
+    async (scene) => {
+      const [holder, owner] = [scene.owner("a"), scene.owner(["a", "b"])];
+      await holder.acquires();
+      await whileFull(scene, async () => {
+        same((await owner.acquire()).status, "held", "acquire");
+      });
+      await holder.releases("released");
+      same((await owner.acquire()).status, "gone", "the same delivered again");
+      await scene.holderIs("a", null);
+    },
+  ),
+
+  define(
+    "R5 a release on a full database that finds nothing is remembered: its acquire, delivered late, creates nothing",
+    ["full", "tombstones"],
+    async (scene) => {
+      const owner = scene.owner(["a", "b"]);
+      await whileFull(scene, () => owner.releases("missing"));
+      same((await owner.acquire()).status, "gone", "a late acquire");
+      await scene.holderIs("a", null);
+    },
+  ),
+
   define("R5 forceDelete on a full database frees the key", ["full"], async (scene) => {
     const owner = scene.owner();
     await owner.acquires();

@@ -51,11 +51,12 @@ export const FULL: readonly LuaMutant[] = [
     guarantee: "R5 a release on a full database frees the key",
   },
   {
-    name: "R5: a release that finds nothing fails when there is no room for a tombstone",
+    name: "R5: a release that finds nothing writes its tombstone first, for which there is no room",
     script: "release",
-    find: 'redis.pcall("SET", goneKey,',
-    replace: 'redis.call("SET", goneKey,',
-    guarantee: "R5 a release on a full database that finds nothing is answered",
+    find: '  else\n    redis.call("DEL", procKey)\n  end',
+    replace: "  end",
+    guarantee:
+      "R5 a release on a full database that finds nothing is remembered: its acquire, delivered late, creates nothing",
   },
   {
     name: "R5: forceDelete writes its tombstone before it deletes",
@@ -66,10 +67,10 @@ redis.call("DEL", lockKey)\n`,
     guarantee: "R5 forceDelete on a full database frees the key",
   },
   {
-    name: "R5: an acquire fails when there is no room to remember it",
+    name: "R5: a refused acquire writes its tombstone first, for which there is no room",
     script: "acquire",
-    find: 'redis.pcall("SET", KEYS[2 + 2 * i],',
-    replace: 'redis.call("SET", KEYS[2 + 2 * i],',
-    guarantee: "R5 a refusal on a full database is answered",
+    find: '  redis.call("PEXPIRE", KEYS[4], graceMs)\n',
+    replace: "",
+    guarantee: "R5 a refusal on a full database is remembered: delivered again, it creates nothing",
   },
 ];

@@ -59,8 +59,8 @@ export const TAKEOVER: readonly LuaMutant[] = [
   {
     name: "a release leaves its process alive",
     script: "release",
-    find: 'redis.call("DEL", procKey)',
-    replace: "",
+    find: 'redis.call("DEL", procKey)\nreturn',
+    replace: "return",
     seed: 1,
     guarantee: "a release ends the liveness of its process",
   },
