@@ -7,7 +7,7 @@ import {
   type LockAcquisitionError,
   type LockLostError,
 } from "../errors.ts";
-import { checkKeys } from "../key.ts";
+import { checkKeys, fitTrace } from "../key.ts";
 import { checkDeclaredOptions, type AcquireOptions } from "../lock-options.ts";
 import { concludeWork, releaseOnError, type Lock } from "../lock.ts";
 import { canHoldResponse, holdResponse } from "./hold-response.ts";
@@ -36,7 +36,8 @@ type Keys = string | readonly string[];
 export interface GuardOptions extends Omit<AcquireOptions, "signal" | "trace"> {
   /** The key, or several, all or none; null lets the request pass unguarded. */
   readonly key: Keys | ((c: Context) => Keys | null | Promise<Keys | null>);
-  readonly trace?: (string | ((c: Context) => string)) | undefined;
+  /** Who holds the lock, for humans to read. What a function makes of the request is made to fit. */
+  readonly trace?: (string | ((c: Context) => string | undefined)) | undefined;
   /** Status when another holds the lock. @default 409 */
   readonly status?: BusyStatus | undefined;
   /** Responds instead, when another holds the lock. */
@@ -142,7 +143,7 @@ function toAcquireOptions(c: Context, options: GuardOptions): AcquireOptions {
     waitTimeout,
     autoRenew,
     retry: isPatient ? retry : { maxRetries: 0 },
-    trace: typeof trace === "function" ? trace(c) : trace,
+    trace: typeof trace === "function" ? fitTrace(trace(c) ?? "") : trace,
     // Where nobody waits, there is nothing to cancel; and Deno warns whoever looks at it.
     ...(isPatient ? { signal: c.req.raw.signal } : {}),
   };

@@ -166,6 +166,41 @@ describe("a held key", () => {
   });
 });
 
+describe("the trace", () => {
+  const traced = (rest: Rest, trace: GuardOptions["trace"]): Hono<Guarded> =>
+    appWith(rest, { trace }, (c) => c.json(c.var.lock.trace ?? "none"));
+  const agent = (c: Context): string | undefined => c.req.header("user-agent");
+
+  it.each([
+    ["an address", "ann@example.com", "ann@example.com"],
+    ["a long text", "x".repeat(500), "x".repeat(256)],
+    ["a text of longer characters", "\u00e9".repeat(200), "\u00e9".repeat(128)],
+  ])("made of a header with %s is made to fit", async (_, header, trace) => {
+    const rest = open();
+    const answer = await traced(rest, agent).request("/work/1", {
+      headers: { "user-agent": header },
+    });
+    expect([answer.status, await answer.json()]).toEqual([200, trace]);
+  });
+
+  it("made of text that is no text is made to fit", async () => {
+    const rest = open();
+    const answer = await traced(rest, () => "a\0b\uD800c\uFFFD").request("/work/1");
+    expect([answer.status, await answer.json()]).toEqual([200, "a?b?c?"]);
+  });
+
+  it("made of a header that is not there is none", async () => {
+    const rest = open();
+    const answer = await traced(rest, agent).request("/work/1");
+    expect([answer.status, await answer.json()]).toEqual([200, "none"]);
+  });
+
+  it("that is the same for all requests is checked when the guard is created", () => {
+    const create = (): unknown => withLock({ key: "k", trace: "x".repeat(257) });
+    expect(create).toThrow(expect.objectContaining({ option: "trace" }));
+  });
+});
+
 describe("the types", () => {
   it("know where c.var.lock may be missing", () => {
     new Hono()
@@ -348,6 +383,21 @@ describe("a configuration mistake", () => {
       expect(rest.session.counters.requests).toBe(0);
     },
   );
+
+  it("more than 100 keys from the request are the client's mistake: 400, and nothing is sent", async () => {
+    const rest = open();
+    const key = (c: Context): string[] => c.req.queries("key") ?? [];
+    const app = appWith(rest, { key });
+    const path = (count: number): string =>
+      `/work/1?${Array.from({ length: count }, (_, at) => `key=${at}`).join("&")}`;
+    const answer = await app.request(path(101));
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([
+      400,
+      "application/problem+json",
+    ]);
+    expect(rest.session.counters.requests).toBe(0);
+    expect((await app.request(path(100))).status).toBe(200);
+  });
 
   it("a key function that returns nothing is an error, not an unguarded request", async () => {
     const rest = open();
