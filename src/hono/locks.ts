@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { LockOperations } from "../database/operations.ts";
 import type { LockServiceOptions, RequestContext } from "../lock-options.ts";
 import { toLockService, type LockService } from "../lock-service.ts";
+import { cancelUnsent } from "./hold-response.ts";
 
 /** What {@link locks} puts into `c.var`. */
 export type LocksVariables = {
@@ -10,7 +11,8 @@ export type LocksVariables = {
 };
 
 /**
- * Puts a lock service, bound to the request and its `waitUntil`, at `c.var.locks`.
+ * Puts a lock service, bound to the request and its `waitUntil`, at `c.var.locks`. Use it before other
+ * middleware: what that answers instead of a guard with `hold: "response"` ends the hold.
  *
  * @param source a Database, a service, or the options of one: called for each request, as `c.env` is
  *   only there then. Whatever it throws goes to the app's error handler.
@@ -21,7 +23,13 @@ export function locks(
 ): MiddlewareHandler<{ Variables: LocksVariables }> {
   return async (c, next) => {
     c.set("locks", toLockService(source(c)).forRequest(contextOf(c)));
-    await next();
+    let isAnswered = false;
+    try {
+      await next();
+      isAnswered = true;
+    } finally {
+      await cancelUnsent(c, isAnswered);
+    }
   };
 }
 

@@ -171,7 +171,7 @@ async function runGuarded(
   if (c.error !== undefined) {
     await lock[Symbol.asyncDispose]();
   } else if (options.hold === "response" && canHoldResponse(c)) {
-    c.res = holdResponse(c.res, () => lock[Symbol.asyncDispose]());
+    holdResponse(c, () => lock[Symbol.asyncDispose]());
   } else if (options.release === "background") {
     // waitUntil has covered the lock since before it was acquired.
     void lock[Symbol.asyncDispose]();
