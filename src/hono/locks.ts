@@ -10,6 +10,15 @@ export type LocksVariables = {
   locks: LockService;
 };
 
+/** By a service of a request: that of the `locks()` around its own. */
+const outerServices = new WeakMap<LockService, LockService>();
+
+/** Whether the request of this service holds a key of this name already, by any `locks()`. */
+export function holdsAlready(service: LockService | undefined, key: string): boolean {
+  if (service === undefined) return false;
+  return service.holds(key) || holdsAlready(outerServices.get(service), key);
+}
+
 /**
  * Puts a lock service, bound to the request and its `waitUntil`, at `c.var.locks`. Use it before other
  * middleware: what that answers instead of a guard with `hold: "response"` ends the hold.
@@ -22,7 +31,10 @@ export function locks(
   source: (c: Context) => LockOperations | LockService | LockServiceOptions,
 ): MiddlewareHandler<{ Variables: LocksVariables }> {
   return async (c, next) => {
-    c.set("locks", toLockService(source(c)).forRequest(contextOf(c)));
+    const service = toLockService(source(c)).forRequest(contextOf(c));
+    const outer: LockService | undefined = c.get("locks");
+    if (outer !== undefined) outerServices.set(service, outer);
+    c.set("locks", service);
     let isAnswered = false;
     try {
       await next();

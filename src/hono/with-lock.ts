@@ -11,7 +11,7 @@ import { checkKeys, fitTrace } from "../key.ts";
 import { checkDeclaredOptions, type AcquireOptions } from "../lock-options.ts";
 import { concludeWork, releaseOnError, type Lock } from "../lock.ts";
 import { canHoldResponse, holdResponse } from "./hold-response.ts";
-import type { LocksVariables } from "./locks.ts";
+import { holdsAlready, type LocksVariables } from "./locks.ts";
 import {
   BUSY_STATUSES,
   badKeyProblem,
@@ -120,24 +120,22 @@ async function acquire(
   if (service === undefined) {
     throw new LockConfigurationError("locks", "withLock() needs app.use(locks(…)) before it");
   }
-  const own = checkKeys(key).find((name) => service.holds(name));
-  if (own !== undefined) {
-    throw new LockConfigurationError(
-      "key",
-      `${show(own)} is held by this very request already: it would wait for itself`,
-    );
-  }
+  const own = checkKeys(key).filter((name) => holdsAlready(service, name));
   try {
-    return await service.acquire(key, toAcquireOptions(c, options));
+    return await service.acquire(key, toAcquireOptions(c, options, own.length === 0));
   } catch (error) {
+    if (isHeldByAnother(error) && own.includes(error.lockKey ?? "")) {
+      const message = `${show(error.lockKey)} is held by this very request already: it would wait for itself`;
+      throw new LockConfigurationError("key", message);
+    }
     return answerTo(c, error, options);
   }
 }
 
-/** Without `retry` and `waitTimeout` a held lock is refused at once. */
-function toAcquireOptions(c: Context, options: GuardOptions): AcquireOptions {
+/** Without `retry` and `waitTimeout`, and where it may wait for itself, a held lock is refused at once. */
+function toAcquireOptions(c: Context, options: GuardOptions, mayWait: boolean): AcquireOptions {
   const { ttl, waitTimeout, autoRenew, retry, trace } = options;
-  const isPatient = waitTimeout !== undefined || retry !== undefined;
+  const isPatient = mayWait && (waitTimeout !== undefined || retry !== undefined);
   return {
     ttl,
     waitTimeout,

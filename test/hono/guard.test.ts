@@ -363,6 +363,53 @@ describe("a configuration mistake", () => {
     expect((await app.request("/")).status).toBe(500);
   });
 
+  it.each([{}, { waitTimeout: 20_000 }])(
+    "so is one whose key this request holds by a service of another locks(), with %o",
+    async (patience) => {
+      const rest = open();
+      const inner = new Hono();
+      inner.use(locks(() => rest.locks()));
+      inner.get("/", withLock({ key: ["j", "k"], ...patience }), (c) => c.text("done"));
+      const app = new Hono();
+      app.use(locks(() => rest.locks()));
+      app.onError((error, c) => c.text(error.message, 500));
+      app.use("/sub/*", withLock({ key: "k" }));
+      app.use(
+        "/sub/*",
+        locks(() => rest.locks()),
+      );
+      app.route("/sub", inner);
+      const answer = await app.request("/sub");
+      expect([answer.status, await answer.text()]).toEqual([500, expect.stringContaining('"k"')]);
+      expect(await rest.locks().isLocked("k")).toBe(false);
+    },
+  );
+
+  it("services of two locks() with keys of their own do not get in each other's way", async () => {
+    const rest = open();
+    const app = new Hono();
+    app.use(
+      locks(() => rest.locks({ keyPrefix: "shop:" })),
+      withLock({ key: "k" }),
+    );
+    app.use(
+      locks(() => rest.locks({ keyPrefix: "user:" })),
+      withLock({ key: "k" }),
+    );
+    app.get("/", (c) => c.text("done"));
+    expect((await app.request("/")).status).toBe(200);
+  });
+
+  it("a key held by another request is a 409, whatever else this request holds", async () => {
+    const rest = open();
+    const holder = await rest.locks().acquire("j");
+    const app = new Hono();
+    app.use(locks(() => rest.locks()));
+    app.get("/", withLock({ key: "k" }), withLock({ key: "j" }), (c) => c.text("done"));
+    expect((await app.request("/")).status).toBe(409);
+    await holder.release();
+  });
+
   it("two guards with two keys nest", async () => {
     const rest = open();
     const app = new Hono();
