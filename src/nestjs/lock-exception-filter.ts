@@ -1,6 +1,7 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from "@nestjs/common";
 import { checkOptions, show, type OptionNames } from "../check.ts";
 import { LockConfigurationError, LockError, isHeldByAnother, isLockError } from "../errors.ts";
+import { retryAfter } from "../retry.ts";
 
 /** What an HTTP response of Express and of Fastify have in common. */
 interface HttpResponse {
@@ -44,25 +45,25 @@ export class LockExceptionFilter implements ExceptionFilter<LockError> {
   catch(error: LockError, host: ArgumentsHost): void {
     // Of a microservice or a resolver, somebody else knows how to answer.
     if (host.getType() !== "http") throw error;
-    const { status, title, retryAfter } = this.#problemOf(error);
+    const { status, title, retryAfter: seconds } = this.#problemOf(error);
     const response = host.switchToHttp().getResponse<HttpResponse>();
     response.status(status).header("content-type", "application/problem+json");
-    if (retryAfter !== undefined) response.header("retry-after", String(retryAfter));
+    if (seconds !== undefined) response.header("retry-after", seconds);
     response.send(JSON.stringify({ type: "about:blank", title, status }));
   }
 
   #problemOf(error: LockError): {
     readonly status: number;
     readonly title: string;
-    readonly retryAfter?: number;
+    readonly retryAfter?: string;
   } {
     if (isHeldByAnother(error)) {
-      const retryAfter = Math.max(1, Math.ceil((error.remainingMs ?? 0) / 1000));
-      return { status: this.#status, title: TITLES[this.#status], retryAfter };
+      const title = TITLES[this.#status];
+      return { status: this.#status, title, retryAfter: retryAfter(error.remainingMs) };
     }
     const isUnanswered =
       isLockError(error, "LOCK_ACQUISITION") || isLockError(error, "LOCK_DATABASE");
-    if (isUnanswered) return { status: 503, title: "Service Unavailable", retryAfter: 1 };
+    if (isUnanswered) return { status: 503, title: "Service Unavailable", retryAfter: "1" };
     return { status: 500, title: "Internal Server Error" };
   }
 }

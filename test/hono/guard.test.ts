@@ -82,9 +82,8 @@ describe("a held key", () => {
     const answer = await appWith(rest).request("/work/1");
     expect(answer.status).toBe(409);
     expect(answer.headers.get("content-type")).toBe("application/problem+json");
-    const seconds = Number(answer.headers.get("retry-after"));
-    expect(seconds).toBeGreaterThanOrEqual(1);
-    expect(seconds).toBeLessThanOrEqual(10);
+    // Long before the holder's TTL, which its renewals keep up whatever time the work takes.
+    expect(answer.headers.get("retry-after")).toMatch(/^[12]$/);
     const text = await answer.text();
     expect(JSON.parse(text)).toMatchObject({ type: "about:blank", title: "Conflict", status: 409 });
     for (const secret of ["secret-trace", holder.token, "leasehold", rest.prefix, "work:1"]) {

@@ -62,19 +62,19 @@ describe("LockExceptionFilter", () => {
       const answer = answerTo(held(2_001, reason), status === undefined ? {} : { status });
       expect(answer).toMatchObject({
         code,
-        headers: { "content-type": "application/problem+json", "retry-after": "3" },
+        headers: { "content-type": "application/problem+json", "retry-after": "1" },
       });
       expect(JSON.parse(answer.body)).toEqual({ type: "about:blank", title, status: code });
     }
   });
 
   it.each([
-    [null, "1"],
-    [0, "1"],
-    [1_000, "1"],
-    [60_000, "60"],
+    [null, /^1$/],
+    [0, /^1$/],
+    [5_000, /^1$/],
+    [60_000, /^([6-9]|1[0-2])$/],
   ])("a lock with %s ms left is to be tried again after %s s", (remainingMs, seconds) => {
-    expect(answerTo(held(remainingMs)).headers["retry-after"]).toBe(seconds);
+    expect(answerTo(held(remainingMs)).headers["retry-after"]).toMatch(seconds);
   });
 
   it.each<[string, LockError, number, string | undefined]>([
