@@ -70,9 +70,9 @@ export function backoffDelay(
  */
 export function retryAfter(
   remainingMs: number | null,
-  { random }: Pick<Runtime, "random"> = systemRuntime,
+  runtime: Pick<Runtime, "random"> = systemRuntime,
 ): string {
-  return String(Math.max(1, Math.ceil(((remainingMs ?? 0) * (1 + random())) / 10_000)));
+  return String(Math.max(1, Math.ceil(((remainingMs ?? 0) * (1 + runtime.random())) / 10_000)));
 }
 
 /** @throws LockConfigurationError naming the option */

@@ -23,8 +23,8 @@ const FILTER_OPTIONS: OptionNames<LockExceptionFilterOptions> = { status: true }
 
 /**
  * Answers requests that failed for their lock, as problem+json (RFC 9457): 409 with Retry-After when
- * another holds it, 503 when the database gave no answer, 500 for everything else. No response reveals
- * who holds a lock.
+ * another holds it, 503 when the database gave no answer, 400 for an invalid key, as keys are made of
+ * requests, 500 for everything else. No response reveals who holds a lock.
  *
  * @example app.useGlobalFilters(new LockExceptionFilter());
  */
@@ -64,11 +64,21 @@ export class LockExceptionFilter implements ExceptionFilter<LockError> {
     const isUnanswered =
       isLockError(error, "LOCK_ACQUISITION") || isLockError(error, "LOCK_DATABASE");
     if (isUnanswered) return { status: 503, title: "Service Unavailable", retryAfter: "1" };
+    const isBadKey = isLockError(error, "LOCK_CONFIGURATION") && error.option === "key";
+    if (isBadKey) return { status: 400, title: "Bad Request" };
     return { status: 500, title: "Internal Server Error" };
   }
 }
 
 const TITLES = { 409: "Conflict", 423: "Locked", 429: "Too Many Requests" } as const;
 
+/** Stands for the errors of every copy of the package, of which ESM and CommonJS load one each. */
+abstract class AnyLockError extends LockError {
+  /** Nest asks `error instanceof AnyLockError`. */
+  static override [Symbol.hasInstance](error: unknown): boolean {
+    return isLockError(error);
+  }
+}
+
 // Called as a function: the published code must load without decorator syntax.
-Catch(LockError)(LockExceptionFilter);
+Catch(AnyLockError)(LockExceptionFilter);
