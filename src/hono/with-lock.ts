@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { checkOptions, checkType, show, type OptionNames } from "../check.ts";
+import { checkOneOf, checkOptions, checkType, show, type OptionNames } from "../check.ts";
 import {
   LockConfigurationError,
   isHeldByAnother,
@@ -210,7 +210,14 @@ function isLockable(key: Keys): boolean {
 
 function checkGuardOptions(options: GuardOptions): void {
   checkOptions("withLock", options, GUARD_OPTIONS);
-  const { key, trace, status, onLocked, onLost, onUnavailable, hold, release, ...lock } = options;
+  const { key, trace, onLocked, onLost, ...others } = options;
+  const {
+    status = 409,
+    onUnavailable = "refuse",
+    hold = "handler",
+    release = "wait",
+    ...lock
+  } = others;
   if (typeof key !== "function") checkKeys(key);
   checkDeclaredOptions(typeof trace === "function" ? lock : { ...lock, trace });
   if (onLocked !== undefined) checkType("onLocked", onLocked, "function");
@@ -219,10 +226,4 @@ function checkGuardOptions(options: GuardOptions): void {
   checkOneOf("onUnavailable", onUnavailable, ["refuse", "continue"]);
   checkOneOf("hold", hold, ["handler", "response"]);
   checkOneOf("release", release, ["wait", "background"]);
-}
-
-function checkOneOf(option: string, value: unknown, allowed: readonly unknown[]): void {
-  if (value === undefined || allowed.includes(value)) return;
-  const list = allowed.map(show).join(", ");
-  throw new LockConfigurationError(option, `must be one of ${list}, but is ${show(value)}`);
 }

@@ -1,6 +1,6 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from "@nestjs/common";
-import { checkOptions, show, type OptionNames } from "../check.ts";
-import { LockConfigurationError, LockError, isHeldByAnother, isLockError } from "../errors.ts";
+import { checkOneOf, checkOptions, type OptionNames } from "../check.ts";
+import { LockError, isHeldByAnother, isLockError } from "../errors.ts";
 import { retryAfter } from "../retry.ts";
 
 /** What an HTTP response of Express and of Fastify have in common. */
@@ -35,10 +35,7 @@ export class LockExceptionFilter implements ExceptionFilter<LockError> {
   constructor(options: LockExceptionFilterOptions = {}) {
     checkOptions("LockExceptionFilter", options, FILTER_OPTIONS);
     const { status = 409 } = options;
-    if (!(status in TITLES)) {
-      const names = Object.keys(TITLES).join(", ");
-      throw new LockConfigurationError("status", `must be one of ${names}, but is ${show(status)}`);
-    }
+    checkOneOf("status", status, Object.keys(TITLES).map(Number));
     this.#status = status;
   }
 
