@@ -197,6 +197,26 @@ describe("forRequest", () => {
     },
   );
 
+  it("holds() knows the locks of its own request, from their grant to their release, and no others", async () => {
+    const { locks } = open();
+    const [mine, other] = [locks.forRequest({}), locks.forRequest({})];
+    expect(mine.holds("a")).toBe(false);
+    const lock = await mine.acquire(["a", "b"]);
+    expect(["a", "b", "c"].map((key) => mine.holds(key))).toEqual([true, true, false]);
+    expect(other.holds("a")).toBe(false);
+    await lock.release();
+    expect(mine.holds("a")).toBe(false);
+  });
+
+  it("holds() of a service without a request is an error, not false for a lock that it holds", async () => {
+    const { locks } = open();
+    const lock = await locks.acquire("a");
+    expect(() => locks.holds("a")).toThrow(
+      expect.objectContaining({ option: "holds", message: expect.stringContaining("forRequest") }),
+    );
+    await lock.release();
+  });
+
   it("keeps options that are getters on a prototype, and none that change later", async () => {
     const { runtime, database } = open();
     let ttl = 5_000;
