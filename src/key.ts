@@ -11,8 +11,8 @@ export function checkKeys(keys: unknown): readonly [string, ...string[]] {
   if (!Array.isArray(keys)) return [checkKey(keys)];
   if (keys.length === 0) throw new LockConfigurationError("key", "the list of keys is empty");
   if (keys.length > MAX_KEYS) {
-    const found = `the list has ${keys.length} keys, and the limit is ${MAX_KEYS}`;
-    throw new LockConfigurationError("key", `${found}: lock what they have in common instead`);
+    const message = `at most ${MAX_KEYS} keys fit into one call, but there are ${keys.length}`;
+    throw new LockConfigurationError("key", message);
   }
   const [first, ...rest] = keys as readonly unknown[];
   const checked: [string, ...string[]] = [checkKey(first), ...rest.map(checkKey)];

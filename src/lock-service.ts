@@ -125,9 +125,10 @@ export class LockService {
   holds(key: string): boolean {
     const name = checkKey(key);
     if (this.#session !== undefined) return this.#session.holds(name);
-    const message =
-      "this service is bound to no request: call holds() of what forRequest(…) returns";
-    throw new LockConfigurationError("holds", message);
+    throw new LockConfigurationError(
+      "holds",
+      "this service is bound to no request: use forRequest",
+    );
   }
 
   /**

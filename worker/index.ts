@@ -32,7 +32,7 @@ function badRequest(c: Context<Env>, detail: string): Response {
   const problem = { type: "about:blank", title: "Bad Request", status: 400, detail };
   return c.json(problem, 400, { "content-type": "application/problem+json" });
 }
-// What a client sends becomes part of a key only if it can be: else the lock would refuse it, as a 500.
+// What a client sends becomes part of a key only if it can be one: a lock would refuse it with an error.
 const ID = /^[\w:-]{1,100}$/;
 app.use("/:kind/:id/*", async (c, next) => {
   if (!ID.test(c.req.param("id"))) return badRequest(c, "The path names what cannot exist.");

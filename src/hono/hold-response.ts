@@ -1,18 +1,16 @@
 import type { Context } from "hono";
 
-/** Whether there is a body whose end can be waited for. */
-export function canHoldResponse(c: Context): boolean {
-  const { status, body } = c.res;
-  return c.req.method !== "HEAD" && status !== 101 && body !== null && !body.locked;
-}
-
 /** The bodies of a request whose end is waited for. */
 const heldBodies = new WeakMap<Context, ReadableStream[]>();
 
-/** Has `onEnd` called when the body of the response has been sent, was cancelled or has failed. */
-export function holdResponse(c: Context, onEnd: () => Promise<void>): void {
-  if (c.res.body === null) return;
-  const reader = c.res.body.getReader();
+/**
+ * Has `onEnd` called when the body of the response has been sent, was cancelled or has failed. False
+ * if there is no body whose end can be waited for.
+ */
+export function holdResponse(c: Context, onEnd: () => Promise<void>): boolean {
+  const { status, body: source } = c.res;
+  if (c.req.method === "HEAD" || status === 101 || source === null || source.locked) return false;
+  const reader = source.getReader();
   const body = new ReadableStream({
     async pull(controller) {
       try {
@@ -34,6 +32,7 @@ export function holdResponse(c: Context, onEnd: () => Promise<void>): void {
   });
   c.res = new Response(body, c.res);
   heldBodies.set(c, [...(heldBodies.get(c) ?? []), body]);
+  return true;
 }
 
 /**

@@ -10,7 +10,7 @@ import {
 import { checkKeys, fitTrace } from "../key.ts";
 import { checkDeclaredOptions, type AcquireOptions } from "../lock-options.ts";
 import { concludeWork, releaseOnError, type Lock } from "../lock.ts";
-import { canHoldResponse, holdResponse } from "./hold-response.ts";
+import { holdResponse } from "./hold-response.ts";
 import { holdsAlready, type LocksVariables } from "./locks.ts";
 import {
   BUSY_STATUSES,
@@ -164,18 +164,20 @@ async function runGuarded(
   next: () => Promise<void>,
   options: GuardOptions,
 ): Promise<void> {
+  const release = (): Promise<void> => lock[Symbol.asyncDispose]();
   await releaseOnError(lock, next);
   // An error of the handler is not thrown here: Hono has turned it into a response, which stands.
   if (c.error !== undefined) {
-    await lock[Symbol.asyncDispose]();
-  } else if (options.hold === "response" && canHoldResponse(c)) {
-    holdResponse(c, () => lock[Symbol.asyncDispose]());
-  } else if (options.release === "background") {
-    // waitUntil has covered the lock since before it was acquired.
-    void lock[Symbol.asyncDispose]();
-  } else {
-    await concludeOrReplace(c, lock, options);
+    await release();
+    return;
   }
+  if (options.hold === "response" && holdResponse(c, release)) return;
+  if (options.release !== "background") {
+    await concludeOrReplace(c, lock, options);
+    return;
+  }
+  // waitUntil has covered the lock since before it was acquired.
+  void release();
 }
 
 async function concludeOrReplace(c: Context, lock: Lock, { onLost }: GuardOptions): Promise<void> {

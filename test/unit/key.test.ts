@@ -94,7 +94,7 @@ describe("many keys", () => {
   it("up to 100 are accepted, and more are refused with their number and the limit", () => {
     expect(checkKeys(keys(100))).toHaveLength(100);
     expect(optionOf(() => checkKeys(keys(101)))).toBe("key");
-    expect(() => checkKeys(keys(20_000))).toThrow(/20000 keys.* 100/);
+    expect(() => checkKeys(keys(20_000))).toThrow(/100 keys.* 20000/);
   });
 
   it("too many are refused without a look at any of them", () => {
