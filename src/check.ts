@@ -54,6 +54,13 @@ export function checkType(
   }
 }
 
+/** @throws LockConfigurationError unless `value` is one of the allowed */
+export function checkOneOf(option: string, value: unknown, allowed: readonly unknown[]): void {
+  if (allowed.includes(value)) return;
+  const list = allowed.map(show).join(", ");
+  throw new LockConfigurationError(option, `must be one of ${list}, but is ${show(value)}`);
+}
+
 /** @throws LockConfigurationError unless `value` is an AbortSignal (of any realm). */
 export function checkSignal(option: string, value: unknown): void {
   const isMethod = (name: string): boolean =>
@@ -85,19 +92,22 @@ export function checkOptions<Options extends object>(
   const names = Object.keys(known);
   const unknown = Object.keys(options).find((option) => !names.includes(option));
   if (unknown === undefined) return;
-  const likely = show(nearest(unknown, names));
+  const likely = nearest(unknown, names);
+  const hint = likely === undefined ? ", which takes" : `; did you mean ${show(likely)}? It takes`;
   throw new LockConfigurationError(
     unknown === "" ? name : unknown,
-    `is not an option of ${what}; did you mean ${likely}? It takes ${names.join(", ")}`,
+    `is not an option of ${what}${hint} ${names.join(", ")}`,
   );
 }
 
-/** The most similar name: one that begins alike, or the one with the fewest edits in between. */
-function nearest(name: string, names: readonly string[]): string {
-  const cost = (known: string): number =>
-    known.startsWith(name) || name.startsWith(known) ? 0 : edits(name, known);
+/** The most similar name: one that begins alike, or the one with the fewest edits, less than half of it. */
+function nearest(name: string, names: readonly string[]): string | undefined {
+  const cost = (known: string): number => {
+    const beginsAlike = name.length > 1 && (known.startsWith(name) || name.startsWith(known));
+    return beginsAlike ? 0 : edits(name, known) / Math.max(name.length, known.length);
+  };
   const [best = ""] = names.toSorted((one, other) => cost(one) - cost(other));
-  return best;
+  return cost(best) < 0.5 ? best : undefined;
 }
 
 /** Levenshtein's distance, of names in any case. */

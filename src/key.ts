@@ -3,14 +3,21 @@ import { LockConfigurationError } from "./errors.ts";
 
 const MAX_KEY_BYTES = 1_000;
 const MAX_TRACE_BYTES = 256;
+/** One script does the work of all keys while Redis serves nobody else. */
+const MAX_KEYS = 100;
 
-/** The key or keys of one acquisition, as a list. @throws LockConfigurationError */
+/** The key or keys of one acquisition, at most 100, as a list. @throws LockConfigurationError */
 export function checkKeys(keys: unknown): readonly [string, ...string[]] {
   if (!Array.isArray(keys)) return [checkKey(keys)];
-  const [first, ...rest] = keys as readonly unknown[];
   if (keys.length === 0) throw new LockConfigurationError("key", "the list of keys is empty");
+  if (keys.length > MAX_KEYS) {
+    const message = `at most ${MAX_KEYS} keys fit into one call, but there are ${keys.length}`;
+    throw new LockConfigurationError("key", message);
+  }
+  const [first, ...rest] = keys as readonly unknown[];
   const checked: [string, ...string[]] = [checkKey(first), ...rest.map(checkKey)];
-  const twice = checked.find((key, index) => checked.indexOf(key) !== index);
+  const seen = new Set<string>();
+  const twice = checked.find((key) => seen.size === seen.add(key).size);
   if (twice !== undefined) {
     throw new LockConfigurationError("key", `${show(twice)} is listed twice`);
   }
@@ -27,17 +34,17 @@ export function checkKeyPrefix(prefix: unknown): string {
   return checkText("keyPrefix", prefix, 0, MAX_KEY_BYTES);
 }
 
-/**
- * The trace follows the last `@` of an owner hash, so it must not contain one.
- *
- * @throws LockConfigurationError
- */
+/** @throws LockConfigurationError unless `trace` is up to 256 bytes of text of which keys could be made. */
 export function checkTrace(trace: unknown): string {
-  const text = checkText("trace", trace, 0, MAX_TRACE_BYTES);
-  if (text.includes("@")) {
-    throw new LockConfigurationError("trace", `must not contain "@", but is ${show(text)}`);
-  }
-  return text;
+  return checkText("trace", trace, 0, MAX_TRACE_BYTES);
+}
+
+/** A trace from text that nobody has checked: cut to 256 bytes, `?` for what a trace must not contain. */
+export function fitTrace(text: string): string {
+  const lawful = text.replaceAll(/[\0\uFFFD\p{Surrogate}]/gu, "?");
+  // It stops before a character that does not fit as a whole.
+  const { read } = new TextEncoder().encodeInto(lawful, new Uint8Array(MAX_TRACE_BYTES));
+  return lawful.slice(0, read);
 }
 
 function checkText(option: string, value: unknown, min: number, max: number): string {

@@ -71,7 +71,7 @@ export interface AcquireOptions {
   readonly waitTimeout?: number | undefined;
   readonly retry?: RetryOptions | undefined;
   readonly autoRenew?: boolean | AutoRenewOptions | undefined;
-  /** Who or what holds the lock, for humans to read: up to 256 bytes, without `@`. */
+  /** Who or what holds the lock, for humans to read: up to 256 bytes. */
   readonly trace?: string | undefined;
   /** Cancels waiting for the lock; never a release. */
   readonly signal?: AbortSignal | undefined;

@@ -1,6 +1,6 @@
 import { checkType } from "./check.ts";
 import type { Inspection, LockOperations } from "./database/operations.ts";
-import { LockAcquisitionError, classifyFailure } from "./errors.ts";
+import { LockAcquisitionError, LockConfigurationError, classifyFailure } from "./errors.ts";
 import type { Events } from "./events.ts";
 import { checkKey, checkKeys } from "./key.ts";
 import { Acquire, type Busy } from "./lease/acquire.ts";
@@ -116,10 +116,19 @@ export class LockService {
     return runUnder(await this.acquire(key, options), work);
   }
 
-  /** Whether this service, bound to a request, holds the lock itself. No I/O. */
+  /**
+   * Whether the request that this service is bound to holds the lock itself. No I/O.
+   *
+   * @throws LockConfigurationError when it is bound to none: its locks belong to many requests, so that
+   *   neither answer could be relied on
+   */
   holds(key: string): boolean {
     const name = checkKey(key);
-    return this.#session?.holds(name) ?? false;
+    if (this.#session !== undefined) return this.#session.holds(name);
+    throw new LockConfigurationError(
+      "holds",
+      "this service is bound to no request: use forRequest",
+    );
   }
 
   /**

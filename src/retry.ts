@@ -1,5 +1,5 @@
 import { checkInteger, checkNumber, checkOptions, checkType, type OptionNames } from "./check.ts";
-import type { Runtime } from "./runtime.ts";
+import { systemRuntime, type Runtime } from "./runtime.ts";
 
 /** When to try again after a refusal. All times in milliseconds. */
 export interface RetryOptions {
@@ -68,6 +68,19 @@ export function backoffDelay(
 ): number {
   const delay = Math.min(initialDelay * multiplier ** retry, maxDelay);
   return jitter ? delay * (1 - runtime.random() / 2) : delay;
+}
+
+/**
+ * `Retry-After` for a held lock, in seconds: a random time between a tenth and a fifth of what the
+ * lock has left, at least 1. A holder that works keeps renewing it, so that what is left says how long
+ * a dead one would block the key, and nothing about when the work ends. Random, so that those who were
+ * refused together do not return together.
+ */
+export function retryAfter(
+  remainingMs: number | null,
+  runtime: Pick<Runtime, "random"> = systemRuntime,
+): string {
+  return String(Math.max(1, Math.ceil(((remainingMs ?? 0) * (1 + runtime.random())) / 10_000)));
 }
 
 /** @throws LockConfigurationError naming the option */

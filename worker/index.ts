@@ -27,6 +27,18 @@ app.use((c, next) => {
   return next();
 });
 
+/** RFC 9457, as the guards answer. */
+function badRequest(c: Context<Env>, detail: string): Response {
+  const problem = { type: "about:blank", title: "Bad Request", status: 400, detail };
+  return c.json(problem, 400, { "content-type": "application/problem+json" });
+}
+// What a client sends becomes part of a key only if it can be one: a lock would refuse it with an error.
+const ID = /^[\w:-]{1,100}$/;
+app.use("/:kind/:id/*", async (c, next) => {
+  if (!ID.test(c.req.param("id"))) return badRequest(c, "The path names what cannot exist.");
+  return next();
+});
+
 // Does not wait: a concurrent second payment is a double click, and gets a 409. The TTL is for a
 // Worker that crashes; a slow payment is no problem, because its lock is renewed.
 app.post(
@@ -66,7 +78,9 @@ app.get("/stock/:sku", async (c) =>
   c.json({ left: Number(await c.var.redis.get(`stock:${c.req.param("sku")}`)) }),
 );
 app.put("/stock/:sku", async (c) => {
-  await c.var.redis.set(`stock:${c.req.param("sku")}`, Number(await c.req.text()));
+  const quantity = await c.req.text();
+  if (!/^\d{1,9}$/.test(quantity)) return badRequest(c, "Send a whole number.");
+  await c.var.redis.set(`stock:${c.req.param("sku")}`, Number(quantity));
   return c.body(null, 204);
 });
 

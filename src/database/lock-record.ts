@@ -25,9 +25,12 @@ export interface ProcessData {
 /** The largest first fence: room for 2⁵² acquisitions before doubles round. */
 const MAX_FIRST_FENCE = 2 ** 52;
 
-/** Names one holder of one key, in the format of distributed-locker: `key@process.seq#trace`. */
+/**
+ * Names one holder of one key, in the format of distributed-locker: `key@process.seq#trace`. Both find
+ * the process after the last `@`, so the trace has none here; the record keeps it as it is.
+ */
 export function formatOwnerHash(key: string, processHash: string, trace?: string): string {
-  return `${key}@${processHash}.0${trace === undefined ? "" : `#${trace}`}`;
+  return `${key}@${processHash}.0${trace === undefined ? "" : `#${trace.replaceAll("@", "%40")}`}`;
 }
 
 /**

@@ -1,15 +1,16 @@
 import type { Context } from "hono";
 
-/** Whether there is a body whose end can be waited for. */
-export function canHoldResponse(c: Context): boolean {
-  const { status, body } = c.res;
-  return c.req.method !== "HEAD" && status !== 101 && body !== null && !body.locked;
-}
+/** The bodies of a request whose end is waited for. */
+const heldBodies = new WeakMap<Context, ReadableStream[]>();
 
-/** The same response, which calls `onEnd` when its body has been sent, was cancelled or has failed. */
-export function holdResponse(response: Response, onEnd: () => Promise<void>): Response {
-  if (response.body === null) return response;
-  const reader = response.body.getReader();
+/**
+ * Has `onEnd` called when the body of the response has been sent, was cancelled or has failed. False
+ * if there is no body whose end can be waited for.
+ */
+export function holdResponse(c: Context, onEnd: () => Promise<void>): boolean {
+  const { status, body: source } = c.res;
+  if (c.req.method === "HEAD" || status === 101 || source === null || source.locked) return false;
+  const reader = source.getReader();
   const body = new ReadableStream({
     async pull(controller) {
       try {
@@ -29,5 +30,19 @@ export function holdResponse(response: Response, onEnd: () => Promise<void>): Re
       await Promise.all([reader.cancel(reason), onEnd()]);
     },
   });
-  return new Response(body, response);
+  c.res = new Response(body, c.res);
+  heldBodies.set(c, [...(heldBodies.get(c) ?? []), body]);
+  return true;
+}
+
+/**
+ * Cancels the bodies that nobody will read, as a middleware outside of the guard has answered instead
+ * or thrown. One that is being read goes out, as it is or as what was made of it.
+ */
+export async function cancelUnsent(c: Context, isAnswered: boolean): Promise<void> {
+  for (const body of heldBodies.get(c) ?? []) {
+    const isSent = body.locked || (isAnswered && c.res.body === body);
+    // Its lock is released even if the source cannot be cancelled.
+    if (!isSent) await body.cancel().catch(() => undefined);
+  }
 }

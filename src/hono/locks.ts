@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { LockOperations } from "../database/operations.ts";
 import type { LockServiceOptions, RequestContext } from "../lock-options.ts";
 import { toLockService, type LockService } from "../lock-service.ts";
+import { cancelUnsent } from "./hold-response.ts";
 
 /** What {@link locks} puts into `c.var`. */
 export type LocksVariables = {
@@ -9,8 +10,18 @@ export type LocksVariables = {
   locks: LockService;
 };
 
+/** By a service of a request: that of the `locks()` around its own. */
+const outerServices = new WeakMap<LockService, LockService>();
+
+/** Whether the request of this service holds a key of this name already, by any `locks()`. */
+export function holdsAlready(service: LockService | undefined, key: string): boolean {
+  if (service === undefined) return false;
+  return service.holds(key) || holdsAlready(outerServices.get(service), key);
+}
+
 /**
- * Puts a lock service, bound to the request and its `waitUntil`, at `c.var.locks`.
+ * Puts a lock service, bound to the request and its `waitUntil`, at `c.var.locks`. Use it before other
+ * middleware: what that answers instead of a guard with `hold: "response"` ends the hold.
  *
  * @param source a Database, a service, or the options of one: called for each request, as `c.env` is
  *   only there then. Whatever it throws goes to the app's error handler.
@@ -20,8 +31,17 @@ export function locks(
   source: (c: Context) => LockOperations | LockService | LockServiceOptions,
 ): MiddlewareHandler<{ Variables: LocksVariables }> {
   return async (c, next) => {
-    c.set("locks", toLockService(source(c)).forRequest(contextOf(c)));
-    await next();
+    const service = toLockService(source(c)).forRequest(contextOf(c));
+    const outer: LockService | undefined = c.get("locks");
+    if (outer !== undefined) outerServices.set(service, outer);
+    c.set("locks", service);
+    let isAnswered = false;
+    try {
+      await next();
+      isAnswered = true;
+    } finally {
+      await cancelUnsent(c, isAnswered);
+    }
   };
 }
 

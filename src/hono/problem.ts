@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { LockAcquisitionError } from "../errors.ts";
+import { retryAfter } from "../retry.ts";
 
 /** For a transient failure. */
 const RETRY_SOON = { "retry-after": "1" };
@@ -24,11 +25,10 @@ export function busyProblem(
   status: BusyStatus,
   { remainingMs }: LockAcquisitionError,
 ): Response {
-  const seconds = Math.max(1, Math.ceil((remainingMs ?? 0) / 1000));
   const detail = "Another request is working on this. Try again later.";
   return c.body(problem(status, detail), status, {
     ...PROBLEM_JSON,
-    "retry-after": String(seconds),
+    "retry-after": retryAfter(remainingMs),
   });
 }
 

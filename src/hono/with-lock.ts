@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { checkOptions, checkType, show, type OptionNames } from "../check.ts";
+import { checkOneOf, checkOptions, checkType, show, type OptionNames } from "../check.ts";
 import {
   LockConfigurationError,
   isHeldByAnother,
@@ -7,11 +7,11 @@ import {
   type LockAcquisitionError,
   type LockLostError,
 } from "../errors.ts";
-import { checkKeys } from "../key.ts";
+import { checkKeys, fitTrace } from "../key.ts";
 import { checkDeclaredOptions, type AcquireOptions } from "../lock-options.ts";
 import { concludeWork, releaseOnError, type Lock } from "../lock.ts";
-import { canHoldResponse, holdResponse } from "./hold-response.ts";
-import type { LocksVariables } from "./locks.ts";
+import { holdResponse } from "./hold-response.ts";
+import { holdsAlready, type LocksVariables } from "./locks.ts";
 import {
   BUSY_STATUSES,
   badKeyProblem,
@@ -36,7 +36,8 @@ type Keys = string | readonly string[];
 export interface GuardOptions extends Omit<AcquireOptions, "signal" | "trace"> {
   /** The key, or several, all or none; null lets the request pass unguarded. */
   readonly key: Keys | ((c: Context) => Keys | null | Promise<Keys | null>);
-  readonly trace?: (string | ((c: Context) => string)) | undefined;
+  /** Who holds the lock, for humans to read. What a function makes of the request is made to fit. */
+  readonly trace?: (string | ((c: Context) => string | undefined)) | undefined;
   /** Status when another holds the lock. @default 409 */
   readonly status?: BusyStatus | undefined;
   /** Responds instead, when another holds the lock. */
@@ -119,30 +120,28 @@ async function acquire(
   if (service === undefined) {
     throw new LockConfigurationError("locks", "withLock() needs app.use(locks(…)) before it");
   }
-  const own = checkKeys(key).find((name) => service.holds(name));
-  if (own !== undefined) {
-    throw new LockConfigurationError(
-      "key",
-      `${show(own)} is held by this very request already: it would wait for itself`,
-    );
-  }
+  const own = checkKeys(key).filter((name) => holdsAlready(service, name));
   try {
-    return await service.acquire(key, toAcquireOptions(c, options));
+    return await service.acquire(key, toAcquireOptions(c, options, own.length === 0));
   } catch (error) {
+    if (isHeldByAnother(error) && own.includes(error.lockKey ?? "")) {
+      const message = `${show(error.lockKey)} is held by this very request already: it would wait for itself`;
+      throw new LockConfigurationError("key", message);
+    }
     return answerTo(c, error, options);
   }
 }
 
-/** Without `retry` and `waitTimeout` a held lock is refused at once. */
-function toAcquireOptions(c: Context, options: GuardOptions): AcquireOptions {
+/** Without `retry` and `waitTimeout`, and where it may wait for itself, a held lock is refused at once. */
+function toAcquireOptions(c: Context, options: GuardOptions, mayWait: boolean): AcquireOptions {
   const { ttl, waitTimeout, autoRenew, retry, trace } = options;
-  const isPatient = waitTimeout !== undefined || retry !== undefined;
+  const isPatient = mayWait && (waitTimeout !== undefined || retry !== undefined);
   return {
     ttl,
     waitTimeout,
     autoRenew,
     retry: isPatient ? retry : { maxRetries: 0 },
-    trace: typeof trace === "function" ? trace(c) : trace,
+    trace: typeof trace === "function" ? fitTrace(trace(c) ?? "") : trace,
     // Where nobody waits, there is nothing to cancel; and Deno warns whoever looks at it.
     ...(isPatient ? { signal: c.req.raw.signal } : {}),
   };
@@ -165,18 +164,20 @@ async function runGuarded(
   next: () => Promise<void>,
   options: GuardOptions,
 ): Promise<void> {
+  const release = (): Promise<void> => lock[Symbol.asyncDispose]();
   await releaseOnError(lock, next);
   // An error of the handler is not thrown here: Hono has turned it into a response, which stands.
   if (c.error !== undefined) {
-    await lock[Symbol.asyncDispose]();
-  } else if (options.hold === "response" && canHoldResponse(c)) {
-    c.res = holdResponse(c.res, () => lock[Symbol.asyncDispose]());
-  } else if (options.release === "background") {
-    // waitUntil has covered the lock since before it was acquired.
-    void lock[Symbol.asyncDispose]();
-  } else {
-    await concludeOrReplace(c, lock, options);
+    await release();
+    return;
   }
+  if (options.hold === "response" && holdResponse(c, release)) return;
+  if (options.release !== "background") {
+    await concludeOrReplace(c, lock, options);
+    return;
+  }
+  // waitUntil has covered the lock since before it was acquired.
+  void release();
 }
 
 async function concludeOrReplace(c: Context, lock: Lock, { onLost }: GuardOptions): Promise<void> {
@@ -211,7 +212,14 @@ function isLockable(key: Keys): boolean {
 
 function checkGuardOptions(options: GuardOptions): void {
   checkOptions("withLock", options, GUARD_OPTIONS);
-  const { key, trace, status, onLocked, onLost, onUnavailable, hold, release, ...lock } = options;
+  const { key, trace, onLocked, onLost, ...others } = options;
+  const {
+    status = 409,
+    onUnavailable = "refuse",
+    hold = "handler",
+    release = "wait",
+    ...lock
+  } = others;
   if (typeof key !== "function") checkKeys(key);
   checkDeclaredOptions(typeof trace === "function" ? lock : { ...lock, trace });
   if (onLocked !== undefined) checkType("onLocked", onLocked, "function");
@@ -220,10 +228,4 @@ function checkGuardOptions(options: GuardOptions): void {
   checkOneOf("onUnavailable", onUnavailable, ["refuse", "continue"]);
   checkOneOf("hold", hold, ["handler", "response"]);
   checkOneOf("release", release, ["wait", "background"]);
-}
-
-function checkOneOf(option: string, value: unknown, allowed: readonly unknown[]): void {
-  if (value === undefined || allowed.includes(value)) return;
-  const list = allowed.map(show).join(", ");
-  throw new LockConfigurationError(option, `must be one of ${list}, but is ${show(value)}`);
 }

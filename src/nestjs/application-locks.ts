@@ -88,9 +88,12 @@ export class ApplicationLocks implements ILockService, OnApplicationShutdown {
   ): Promise<R> {
     checkType("options", options, "object");
     if (options.signal !== undefined) checkSignal("signal", options.signal);
-    const link = linkSignals([options.signal, this.#end.signal]);
+    // By name: a spread would lose getters of a prototype. The rest are names that the service refuses.
+    const { ttl, waitTimeout, retry, autoRenew, trace, signal, ...unknown } = options;
+    const link = linkSignals([signal, this.#end.signal]);
+    const named = { ttl, waitTimeout, retry, autoRenew, trace, signal: link.signal };
     try {
-      return await run({ ...options, signal: link.signal });
+      return await run({ ...unknown, ...named });
     } finally {
       link.abort();
     }

@@ -1,6 +1,7 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from "@nestjs/common";
-import { checkOptions, show, type OptionNames } from "../check.ts";
-import { LockConfigurationError, LockError, isHeldByAnother, isLockError } from "../errors.ts";
+import { checkOneOf, checkOptions, type OptionNames } from "../check.ts";
+import { LockError, isHeldByAnother, isLockError } from "../errors.ts";
+import { retryAfter } from "../retry.ts";
 
 /** What an HTTP response of Express and of Fastify have in common. */
 interface HttpResponse {
@@ -22,8 +23,8 @@ const FILTER_OPTIONS: OptionNames<LockExceptionFilterOptions> = { status: true }
 
 /**
  * Answers requests that failed for their lock, as problem+json (RFC 9457): 409 with Retry-After when
- * another holds it, 503 when the database gave no answer, 500 for everything else. No response reveals
- * who holds a lock.
+ * another holds it, 503 when the database gave no answer, 400 for an invalid key, as keys are made of
+ * requests, 500 for everything else. No response reveals who holds a lock.
  *
  * @example app.useGlobalFilters(new LockExceptionFilter());
  */
@@ -34,40 +35,47 @@ export class LockExceptionFilter implements ExceptionFilter<LockError> {
   constructor(options: LockExceptionFilterOptions = {}) {
     checkOptions("LockExceptionFilter", options, FILTER_OPTIONS);
     const { status = 409 } = options;
-    if (!(status in TITLES)) {
-      const names = Object.keys(TITLES).join(", ");
-      throw new LockConfigurationError("status", `must be one of ${names}, but is ${show(status)}`);
-    }
+    checkOneOf("status", status, Object.keys(TITLES).map(Number));
     this.#status = status;
   }
 
   catch(error: LockError, host: ArgumentsHost): void {
     // Of a microservice or a resolver, somebody else knows how to answer.
     if (host.getType() !== "http") throw error;
-    const { status, title, retryAfter } = this.#problemOf(error);
+    const { status, title, retryAfter: seconds } = this.#problemOf(error);
     const response = host.switchToHttp().getResponse<HttpResponse>();
     response.status(status).header("content-type", "application/problem+json");
-    if (retryAfter !== undefined) response.header("retry-after", String(retryAfter));
+    if (seconds !== undefined) response.header("retry-after", seconds);
     response.send(JSON.stringify({ type: "about:blank", title, status }));
   }
 
   #problemOf(error: LockError): {
     readonly status: number;
     readonly title: string;
-    readonly retryAfter?: number;
+    readonly retryAfter?: string;
   } {
     if (isHeldByAnother(error)) {
-      const retryAfter = Math.max(1, Math.ceil((error.remainingMs ?? 0) / 1000));
-      return { status: this.#status, title: TITLES[this.#status], retryAfter };
+      const title = TITLES[this.#status];
+      return { status: this.#status, title, retryAfter: retryAfter(error.remainingMs) };
     }
     const isUnanswered =
       isLockError(error, "LOCK_ACQUISITION") || isLockError(error, "LOCK_DATABASE");
-    if (isUnanswered) return { status: 503, title: "Service Unavailable", retryAfter: 1 };
+    if (isUnanswered) return { status: 503, title: "Service Unavailable", retryAfter: "1" };
+    const isBadKey = isLockError(error, "LOCK_CONFIGURATION") && error.option === "key";
+    if (isBadKey) return { status: 400, title: "Bad Request" };
     return { status: 500, title: "Internal Server Error" };
   }
 }
 
 const TITLES = { 409: "Conflict", 423: "Locked", 429: "Too Many Requests" } as const;
 
+/** Stands for the errors of every copy of the package, of which ESM and CommonJS load one each. */
+abstract class AnyLockError extends LockError {
+  /** Nest asks `error instanceof AnyLockError`. */
+  static override [Symbol.hasInstance](error: unknown): boolean {
+    return isLockError(error);
+  }
+}
+
 // Called as a function: the published code must load without decorator syntax.
-Catch(LockError)(LockExceptionFilter);
+Catch(AnyLockError)(LockExceptionFilter);

@@ -1,4 +1,11 @@
-import { checkInteger, checkNumber } from "../check.ts";
+import {
+  checkInteger,
+  checkNumber,
+  checkOneOf,
+  checkOptions,
+  checkType,
+  type OptionNames,
+} from "../check.ts";
 import { DatabaseError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
 
@@ -47,6 +54,38 @@ export type DatabaseOperation =
   | "readProcessData"
   | "saveProcessData";
 
+const OPERATIONS: Readonly<Record<DatabaseOperation, true>> = {
+  acquire: true,
+  renew: true,
+  release: true,
+  inspect: true,
+  forceDelete: true,
+  readLockData: true,
+  tryCreate: true,
+  tryUpdate: true,
+  tryDelete: true,
+  readProcessData: true,
+  saveProcessData: true,
+};
+
+const SCOPE: OptionNames<FaultScope & Pick<Fault, "kind">> = {
+  kind: true,
+  operations: true,
+  skip: true,
+  times: true,
+  probability: true,
+};
+
+/** What a fault of each kind is made of. */
+const FAULTS: {
+  readonly [Kind in Fault["kind"]]: OptionNames<Extract<Fault, { readonly kind: Kind }>>;
+} = {
+  fail: { ...SCOPE, definite: true },
+  loseReply: SCOPE,
+  delay: { ...SCOPE, ms: true, on: true },
+  duplicate: { ...SCOPE, reply: true },
+};
+
 /** A fault in place. */
 export interface InjectedFault {
   /** How many commands it has hit. */
@@ -64,11 +103,7 @@ export class ActiveFault implements InjectedFault {
   #skipped = 0;
 
   constructor(fault: Fault, random: () => number, remove: () => void) {
-    const { skip = 0, times, probability = 1 } = fault;
-    checkInteger("skip", skip, 0);
-    if (times !== undefined) checkInteger("times", times, 1);
-    checkNumber("probability", probability, 0, 1);
-    if (fault.kind === "delay") checkInteger("ms", fault.ms, 0);
+    checkFault(fault);
     this.fault = fault;
     this.#random = random;
     this.#remove = remove;
@@ -93,6 +128,39 @@ export class ActiveFault implements InjectedFault {
     if (probability < 1 && this.#random() >= probability) return false;
     this.hits += 1;
     return true;
+  }
+}
+
+/** @throws LockConfigurationError naming the field */
+function checkFault(fault: Fault): void {
+  checkType("fault", fault, "object");
+  const { kind, operations = [], skip = 0, times = 1, probability = 1 } = fault;
+  checkOneOf("kind", kind, Object.keys(FAULTS));
+  checkOptions<Fault>(`a fault of kind "${kind}"`, fault, FAULTS[kind], "fault");
+  for (const operation of operations) {
+    checkOneOf("operations", operation, Object.keys(OPERATIONS));
+  }
+  checkInteger("skip", skip, 0);
+  checkInteger("times", times, 1);
+  checkNumber("probability", probability, 0, 1);
+  checkOwnFields(fault);
+}
+
+/** What only faults of one kind have. */
+function checkOwnFields(fault: Fault): void {
+  switch (fault.kind) {
+    case "fail":
+      checkType("definite", fault.definite ?? false, "boolean");
+      return;
+    case "delay":
+      checkInteger("ms", fault.ms, 0);
+      checkOneOf("on", fault.on ?? "request", ["request", "reply"]);
+      return;
+    case "duplicate":
+      checkOneOf("reply", fault.reply ?? "first", ["first", "second"]);
+      return;
+    case "loseReply":
+      return;
   }
 }
 

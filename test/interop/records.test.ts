@@ -20,6 +20,18 @@ describe("readOwnerHashStatus understands the other's owner hashes", () => {
     await locker.release("ours@x/1", ours);
   });
 
+  it("of ours whose trace contains an @, which the record keeps", async () => {
+    const { scene, original } = shared.open();
+    const [locker, other] = [scene.locker(), original()];
+    const trace = "ann@example.com for bob@x/1.2.3";
+    const { lockData } = await take(locker, "ours@x/1", trace);
+    expect(lockData.trace).toBe(trace);
+    const running = { status: "RUNNING", lockData, key: "ours@x/1" };
+    expect(await other.readOwnerHashStatus(lockData.ownerHash)).toEqual(running);
+    expect(await locker.readOwnerHashStatus(lockData.ownerHash)).toEqual(running);
+    await locker.release("ours@x/1", lockData);
+  });
+
   it("when they are dead, gone or superseded", async () => {
     const { scene, original } = shared.open();
     const [locker, other, late] = [scene.locker(), original(), original()];

@@ -6,9 +6,11 @@ import {
   LockConfigurationError,
   LockLostError,
   LockNotOwnedError,
+  LockService,
   type LockError,
 } from "../../src/index.ts";
 import { LockExceptionFilter, type LockExceptionFilterOptions } from "../../src/nestjs/index.ts";
+import { MemoryDatabase } from "../../src/testing/index.ts";
 
 class Answer {
   code = 0;
@@ -62,19 +64,19 @@ describe("LockExceptionFilter", () => {
       const answer = answerTo(held(2_001, reason), status === undefined ? {} : { status });
       expect(answer).toMatchObject({
         code,
-        headers: { "content-type": "application/problem+json", "retry-after": "3" },
+        headers: { "content-type": "application/problem+json", "retry-after": "1" },
       });
       expect(JSON.parse(answer.body)).toEqual({ type: "about:blank", title, status: code });
     }
   });
 
   it.each([
-    [null, "1"],
-    [0, "1"],
-    [1_000, "1"],
-    [60_000, "60"],
+    [null, /^1$/],
+    [0, /^1$/],
+    [5_000, /^1$/],
+    [60_000, /^([6-9]|1[0-2])$/],
   ])("a lock with %s ms left is to be tried again after %s s", (remainingMs, seconds) => {
-    expect(answerTo(held(remainingMs)).headers["retry-after"]).toBe(seconds);
+    expect(answerTo(held(remainingMs)).headers["retry-after"]).toMatch(seconds);
   });
 
   it.each<[string, LockError, number, string | undefined]>([
@@ -89,10 +91,27 @@ describe("LockExceptionFilter", () => {
     ["a lost lock", new LockLostError("k", "secret-words"), 500, undefined],
     ["a lock of another", new LockNotOwnedError("k", "someone"), 500, undefined],
     ["a wrong option", new LockConfigurationError("ttl", "secret-words"), 500, undefined],
+    ["a key that cannot be", new LockConfigurationError("key", "secret-words"), 400, undefined],
   ])("%s is answered without an explanation", (_, error, code, retryAfter) => {
     const answer = answerTo(error);
     expect(answer.code).toBe(code);
     expect(answer.headers["retry-after"]).toBe(retryAfter);
+  });
+
+  it.each([
+    ["an empty key", ""],
+    ["one with NUL", "\0"],
+    ["one of 1,001 bytes", "k".repeat(1_001)],
+    ["101 keys", Array.from({ length: 101 }, (_, at) => `k${at}`)],
+  ])("%s, made of the request, is the client's mistake: 400", async (_, key) => {
+    const locks = new LockService({ database: new MemoryDatabase() });
+    const error: unknown = await locks.acquire(key).catch((thrown: unknown) => thrown);
+    const answer = answerTo(error as LockError);
+    expect(answer).toMatchObject({
+      code: 400,
+      headers: { "content-type": "application/problem+json" },
+    });
+    expect(JSON.parse(answer.body)).toMatchObject({ title: "Bad Request", status: 400 });
   });
 
   it("no body tells the key, the holder, or what went wrong", () => {

@@ -162,6 +162,30 @@ describe("the injected service", () => {
     expect(error).toMatchObject({ reason: "aborted", cause: reason });
   });
 
+  it("takes options that are getters on a prototype, and refuses unknown names", async () => {
+    const rest = rests.open();
+    const { locks, close } = await openApplication(rest);
+    class Options {
+      get ttl(): number {
+        return 5_000;
+      }
+      get trace(): string {
+        return "ann";
+      }
+    }
+    const lock = await locks.acquire("a", new Options());
+    expect(lock).toMatchObject({ ttl: 5_000, trace: "ann" });
+    const maybe = await locks.tryAcquire("b", new Options());
+    expect(maybe).toMatchObject({ ttl: 5_000, trace: "ann" });
+    await locks.withLock("c", ({ ttl }) => expect(ttl).toBe(5_000), new Options());
+    await expect(
+      Reflect.apply(locks.acquire, locks, ["d", { ttlMs: 5_000 }]),
+    ).rejects.toMatchObject({
+      option: "ttlMs",
+    });
+    await close();
+  });
+
   it("validates its arguments before anything is sent", async () => {
     const rest = rests.open();
     const { locks, close } = await openApplication(rest);

@@ -7,7 +7,7 @@ import {
 } from "@nestjs/common";
 import { NestFactory, Reflector } from "@nestjs/core";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { LockService } from "../../src/index.ts";
+import { LockService } from "../../src/index.ts";
 import {
   LOCK_OPTIONS,
   LOCK_SERVICE,
@@ -15,7 +15,9 @@ import {
   WithLock,
   type ILockService,
 } from "../../src/nestjs/index.ts";
+import { FaultyDatabase, MemoryDatabase } from "../../src/testing/index.ts";
 import { StoredLock } from "../support/fault-keys.ts";
+import { ManualRuntime } from "../support/manual-runtime.ts";
 import { useRest, type Rest } from "../support/rest.ts";
 import { moduleOf, openApplication } from "./application.ts";
 
@@ -149,8 +151,10 @@ describe("@WithLock of leasehold/nestjs", () => {
 });
 
 describe("Nest's Logger", () => {
-  it("is told of losses and failed renewals and releases, until the application is closed", async () => {
-    const rest = rests.open();
+  /** An application, and what its logger is warned of. */
+  async function openLogged(
+    service: LockService,
+  ): Promise<{ warnings: string[]; locks: ILockService; close: () => Promise<void> }> {
     const warnings: string[] = [];
     const ignore = (): void => {};
     const logger: LoggerService = {
@@ -160,12 +164,35 @@ describe("Nest's Logger", () => {
         warnings.push(`${String(context)}: ${String(message)}`),
     };
     onTestFinished(() => Logger.overrideLogger(false));
-    const service = rest.locks();
     const application = await NestFactory.createApplicationContext(
       moduleOf({ imports: [LocksModule.forRoot(service)] }),
       { logger, abortOnError: false },
     );
     const locks = application.get<ILockService>(LOCK_SERVICE);
+    return { warnings, locks, close: () => application.close() };
+  }
+
+  it("is told of each renewal that fails, while the lock is held and valid", async () => {
+    const runtime = new ManualRuntime();
+    const database = new FaultyDatabase(new MemoryDatabase({ runtime }), { runtime });
+    const service = new LockService({ database, runtime });
+    const { warnings, locks, close } = await openLogged(service);
+    const lock = await locks.acquire("kept", { ttl: 30_000 });
+    const failing = database.inject({ kind: "fail", operations: ["renew"], times: 2 });
+    await runtime.advance(20_000);
+    expect(failing.hits).toBe(2);
+    const warning = expect.stringMatching(
+      /^leasehold: Failed renewal of "kept": Injected: "renew"/,
+    );
+    expect(warnings).toEqual([warning, warning]);
+    lock.assertHeld();
+    await close();
+  });
+
+  it("is told of losses and failed releases, until the application is closed", async () => {
+    const rest = rests.open();
+    const service = rest.locks();
+    const { warnings, locks, close } = await openLogged(service);
     const lost = await locks.acquire("lost");
     await new StoredLock(rest, "lost").steal();
     expect(await lost.isHeld()).toBe(false);
@@ -177,7 +204,7 @@ describe("Nest's Logger", () => {
       expect.stringMatching(/^leasehold: Failed release of "kept": Redis gave no answer/),
     ]);
     for (const { token } of [lost, kept]) expect(warnings.join()).not.toContain(token);
-    await application.close();
+    await close();
     rest.session.faults.add({ kind: "drop-request", script: "release", times: 1 });
     await service.withLock("later", () => undefined);
     expect(warnings).toHaveLength(2);

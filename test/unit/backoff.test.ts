@@ -1,5 +1,5 @@
-import { expect, it } from "vitest";
-import { backoffDelay } from "../../src/retry.ts";
+import { describe, expect, it } from "vitest";
+import { backoffDelay, retryAfter } from "../../src/retry.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
 
 const OPTIONS = { maxRetries: 3, initialDelay: 100, maxDelay: 3_000, multiplier: 2, jitter: false };
@@ -29,4 +29,32 @@ it("jitter shortens a delay by at most half, and never lengthens it", () => {
 it("draws no random number when jitter is off", () => {
   const runtime = { random: (): number => expect.fail("random() was called") };
   expect(backoffDelay(OPTIONS, 0, runtime)).toBe(100);
+});
+
+describe("Retry-After", () => {
+  it.each([
+    [30_000, 0, "3"],
+    [30_000, 0.999, "6"],
+    [2_001, 0.5, "1"],
+    [300_000, 0.5, "45"],
+  ])(
+    "with %i ms left and chance %d is %s s: a tenth to a fifth",
+    (remainingMs, chance, seconds) => {
+      expect(retryAfter(remainingMs, { random: () => chance })).toBe(seconds);
+    },
+  );
+
+  it.each([null, 0, 1, 400])(
+    "with %s ms left is the least that HTTP can say: 1 s",
+    (remainingMs) => {
+      expect(retryAfter(remainingMs)).toBe("1");
+    },
+  );
+
+  it("is never later than the second in which the lock ends", () => {
+    for (const remainingMs of [1, 999, 1_001, 5_000, 299_999]) {
+      const seconds = Number(retryAfter(remainingMs, { random: () => 0.999 }));
+      expect(seconds).toBeLessThanOrEqual(Math.ceil(remainingMs / 1_000));
+    }
+  });
 });

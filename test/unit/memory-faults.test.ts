@@ -186,3 +186,19 @@ it("wrong faults are refused, naming what is wrong", () => {
   expect(() => faulty.inject({ kind: "delay", ms: -1 })).toThrow(/^ms: /);
   expect(() => scene(-1)).toThrow(/^seed: /);
 });
+
+it.each<[string, object, string, RegExp]>([
+  ["field", { kind: "fail", time: 1 }, "time", /fault of kind "fail"; did you mean "times"\?/],
+  ["field of another kind", { kind: "loseReply", ms: 5 }, "ms", /loseReply", which takes kind, /],
+  ["kind", { kind: "lose" }, "kind", /"loseReply".* but is "lose"/],
+  ["kind, of none", {}, "kind", /"fail".* but is undefined/],
+  ["operation", { kind: "fail", operations: ["aquire"] }, "operations", /"acquire".*"aquire"/],
+  ["list of operations", { kind: "fail", operations: "acquire" }, "operations", /"acquire"/],
+  ["direction", { kind: "delay", ms: 5, on: "answer" }, "on", /"request", "reply".*"answer"/],
+  ["reply", { kind: "duplicate", reply: "last" }, "reply", /"first", "second".*"last"/],
+  ["certainty", { kind: "fail", definite: "yes" }, "definite", /boolean.*"yes"/],
+])("a fault with a wrong %s is refused: %o", (_, fault, option, message) => {
+  const inject = (): unknown => scene().faulty.inject(fault as Fault);
+  expect(inject).toThrow(expect.objectContaining({ option }));
+  expect(inject).toThrow(message);
+});

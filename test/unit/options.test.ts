@@ -74,7 +74,7 @@ describe("an option with an unknown name is refused", () => {
   it.each(Object.entries(TAKERS))("by %s, which names what it takes instead", async (_, take) => {
     const { option, message } = await refusalOf(() => take({ nonsense: 1 }));
     expect(option).toBe("nonsense");
-    expect(message).toMatch(/^nonsense: is not an option of .*; did you mean "\w+"\? It takes \w+/);
+    expect(message).toMatch(/^nonsense: is not an option of .*, which takes \w+/);
     // Even if it is undefined: a typing error is one whatever its value.
     expect((await refusalOf(() => take({ nonsense: undefined }))).option).toBe("nonsense");
   });
@@ -102,6 +102,21 @@ describe("an option with an unknown name is refused", () => {
   ])("of %s: for %s, %s is suggested", async (taker, wrong, right) => {
     const { message } = await refusalOf(() => TAKERS[taker]?.({ [wrong]: 3 }));
     expect(message).toContain(`did you mean "${right}"?`);
+  });
+
+  it.each<[string, string]>([
+    ["LockService", "db"],
+    ["LockService", "url"],
+    ["LockService", "x"],
+    ["acquire", "a"],
+    ["acquire", "key"],
+    ["acquire", ""],
+    ["upstash", "token"],
+    ["retry of acquire", "count"],
+  ])("of %s: for %j, nothing is near enough to be suggested", async (taker, wrong) => {
+    const { message } = await refusalOf(() => TAKERS[taker]?.({ [wrong]: 3 }));
+    expect(message).not.toContain("did you mean");
+    expect(message).toMatch(/which takes \w+/);
   });
 
   it("before anything is sent", async () => {
@@ -181,6 +196,26 @@ describe("forRequest", () => {
       );
     },
   );
+
+  it("holds() knows the locks of its own request, from their grant to their release, and no others", async () => {
+    const { locks } = open();
+    const [mine, other] = [locks.forRequest({}), locks.forRequest({})];
+    expect(mine.holds("a")).toBe(false);
+    const lock = await mine.acquire(["a", "b"]);
+    expect(["a", "b", "c"].map((key) => mine.holds(key))).toEqual([true, true, false]);
+    expect(other.holds("a")).toBe(false);
+    await lock.release();
+    expect(mine.holds("a")).toBe(false);
+  });
+
+  it("holds() of a service without a request is an error, not false for a lock that it holds", async () => {
+    const { locks } = open();
+    const lock = await locks.acquire("a");
+    expect(() => locks.holds("a")).toThrow(
+      expect.objectContaining({ option: "holds", message: expect.stringContaining("forRequest") }),
+    );
+    await lock.release();
+  });
 
   it("keeps options that are getters on a prototype, and none that change later", async () => {
     const { runtime, database } = open();

@@ -1,10 +1,14 @@
 import path from "node:path";
+import { NotFoundException, type HttpServer } from "@nestjs/common";
+import { ExceptionsHandler } from "@nestjs/core/exceptions/exceptions-handler.js";
+import { ExecutionContextHost } from "@nestjs/core/helpers/execution-context-host.js";
 import { build } from "esbuild";
 import { Hono } from "hono";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { locks as honoLocks, withLock } from "../../src/hono/index.ts";
 import * as own from "../../src/index.ts";
 import { toLockService } from "../../src/lock-service.ts";
+import { LockExceptionFilter } from "../../src/nestjs/index.ts";
 import type * as testing from "../../src/testing/index.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
 
@@ -45,6 +49,24 @@ function appOn(service: own.LockService, handler: () => Promise<void> = async ()
     return c.text("done");
   });
   return app;
+}
+
+/** The status with which Nest answers a request that threw, in an application with this one filter. */
+function nestAnswerTo(filter: LockExceptionFilter, error: unknown): number {
+  let status = 0;
+  const response = {
+    status: (code: number) => ((status = code), response),
+    header: () => response,
+    send: () => response,
+  };
+  const handler = new ExceptionsHandler({
+    isHeadersSent: () => false,
+    reply: (_response: unknown, _body: unknown, code: number) => (status = code),
+  } as unknown as HttpServer);
+  const exceptionMetatypes = Reflect.getMetadata("__filterCatchExceptions__", LockExceptionFilter);
+  handler.setCustomFilters([{ func: filter.catch.bind(filter), exceptionMetatypes }]);
+  handler.next(error as Error, new ExecutionContextHost([{}, response]));
+  return status;
 }
 
 const rejectionOf = (work: Promise<unknown>): Promise<unknown> =>
@@ -132,5 +154,20 @@ describe("with two copies of the package", () => {
     const answer = await appOn(locks, handler).request("/", { method: "POST" });
     expect(answer.status).toBe(500);
     expect(await answer.json()).toMatchObject({ detail: expect.stringContaining("uncertain") });
+  });
+
+  it("Nest has its filter answer for errors of both, and answers all others itself", async () => {
+    const { locks } = openOther();
+    const lock = await locks.acquire("a");
+    const refusal = await rejectionOf(locks.acquire("a", { retry: { maxRetries: 0 } }));
+    await lock.release();
+    const invalid = await rejectionOf(
+      new own.LockService({ database: openOther().database }).acquire(""),
+    );
+    const statusOf = (error: unknown): number => nestAnswerTo(new LockExceptionFilter(), error);
+    expect(refusal).not.toBeInstanceOf(own.LockError);
+    expect(statusOf(refusal)).toBe(409);
+    expect(statusOf(invalid)).toBe(400);
+    expect(statusOf(new NotFoundException())).toBe(404);
   });
 });

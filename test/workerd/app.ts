@@ -80,6 +80,30 @@ test.post("/unbound-wait-until/:key", async (c) => {
   }
 });
 
+test.get(
+  "/streamed/:key/:then{kept|replaced}",
+  async (c, next) => {
+    await next();
+    c.header("x-then", c.req.param("then"));
+    if (c.req.param("then") === "replaced") c.res = c.text("another");
+  },
+  withLock({ key: (c) => keyOf(c), hold: "response" }),
+  (c) => {
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    c.executionCtx.waitUntil(writeUntilTold(writable, keyOf(c)).catch(() => undefined));
+    return c.body(readable);
+  },
+);
+
+/** Writes one chunk at once, and the last when the test says so. */
+async function writeUntilTold(writable: WritableStream<Uint8Array>, key: string): Promise<void> {
+  const writer = writable.getWriter();
+  await writer.write(new TextEncoder().encode("one "));
+  while ((await redis.get(`told:${key}`)) === null) await pause(50);
+  await writer.write(new TextEncoder().encode("two"));
+  await writer.close();
+}
+
 function keyOf(c: { readonly req: { param(name: string): string | undefined } }): string {
   return c.req.param("key") ?? "";
 }

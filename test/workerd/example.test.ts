@@ -49,6 +49,27 @@ it("a job responds first, and continues under its lock until it is done", async 
   );
 });
 
+it.each<[string, string, string?]>([
+  ["POST", "/jobs/%00"],
+  ["POST", `/jobs/${"x".repeat(1_001)}`],
+  ["GET", "/jobs/%00"],
+  ["POST", "/orders/a%20b/pay"],
+  ["POST", "/stock/%F0%9F%94%92/take"],
+  ["GET", "/stock/%zz"],
+  ["PUT", "/stock/x"],
+  ["PUT", "/stock/x", "abc"],
+  ["PUT", "/stock/x", "-1"],
+  ["PUT", "/stock/x", "1e400"],
+  ["GET", "/locks/%00"],
+  ["DELETE", `/locks/${"x".repeat(1_001)}`],
+  ["DELETE", "/locks/%EF%BF%BD"],
+])("what cannot be is a bad request, not a failure: %s %s %s", async (method, path, body) => {
+  const answer = await call(method, path, { ...asAdmin, ...(body === undefined ? {} : { body }) });
+  expect(answer.status).toBe(400);
+  expect(answer.headers.get("content-type")).toBe("application/problem+json");
+  expect(await json(answer)).toMatchObject({ title: "Bad Request", status: 400 });
+});
+
 describe("the administration", () => {
   const key = `order:${crypto.randomUUID()}`;
 
