@@ -33,11 +33,14 @@ export class GrantLaws {
     const isGranted = outcome?.status === "granted";
     othersUntouched(this.#view, before, claims, isGranted ? claims.map(({ key }) => key) : []);
     if (!isGranted) {
-      // Our own may still be there only when a full store refused to overwrite it.
       for (const [index, { key, lockData }] of claims.entries()) {
         const isThere = this.#view.at(key)?.record?.ownerHash === lockData.ownerHash;
-        if (isThere && (outcome !== undefined || own[index] !== true)) {
+        if (isThere && own[index] !== true) {
           fail(`an acquire that was not granted left ${lockData.ownerHash}`);
+        }
+        // Its holder may believe in it, unless its liveness has ended.
+        if (!isThere && own[index] === true && outcome?.status !== "lost") {
+          fail(`an acquire that was not granted gave ${lockData.ownerHash} away`);
         }
       }
       // A full store has no room for a tombstone either: a copy may arrive once there is.
@@ -87,6 +90,9 @@ export class GrantLaws {
         if (this.#ledger.isRemembered(token)) fail(`R4: ${token.ownerHash} was granted twice`);
       }
     }
+    // A late copy gave those it still has a new fence, of which their holder learns when it checks.
+    for (const [index, token] of tokens.entries())
+      if (own[index] === true) this.#ledger.lost(token);
     this.#drawn(client, fence);
     this.granted += 1;
     this.#ledger.granted(tokens, fence);

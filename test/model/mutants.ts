@@ -9,7 +9,7 @@ export interface Mutant {
   readonly seed: number;
 }
 
-/** Each of the rules R1 to R12 removed, and eight well-known bugs of lock libraries. */
+/** Each of the rules R1 to R12 removed, and other bugs that lock libraries have. */
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "R1: a late renewal shortens the lock",
@@ -161,5 +161,19 @@ export const MUTANTS: readonly Mutant[] = [
     find: "this.#loss.abort(error);",
     replace: "void this.context.runtime.sleep(0).then(() => this.#loss.abort(error));",
     seed: 3,
+  },
+  {
+    name: "a late copy of an acquire gives away what its holder still has of several keys",
+    file: "database/rules/acquire.ts",
+    find: `  { refusal, isEnded }: Findings,
+  settings: RuleSettings,
+): AcquireOutcome {
+`,
+    replace: `  { own, refusal, isEnded }: Findings,
+  settings: RuleSettings,
+): AcquireOutcome {
+  for (const { key } of own) store.delete(lockName(key));
+`,
+    seed: 1_600,
   },
 ];

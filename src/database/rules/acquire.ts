@@ -50,15 +50,13 @@ export function acquireByRules(
     : grant(store, request, findings, settings);
 }
 
-/** All or none: claims of its own are deleted as well. */
+/** What it still has of several keys it keeps: its holder may believe in them. */
 function refuse(
   store: RuleStore,
   { claims }: AcquireRequest,
-  { own, refusal, isEnded }: Findings,
+  { refusal, isEnded }: Findings,
   settings: RuleSettings,
 ): AcquireOutcome {
-  for (const { key } of own) store.delete(lockName(key));
-  if (own.length > 0) store.delete(processName(processHashOf(claims)));
   if (refusal !== undefined && !isEnded) {
     rememberAll(store, claims, "refused", settings);
     return refusal;

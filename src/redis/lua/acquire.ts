@@ -51,8 +51,8 @@ for i = 1, claims do
   end
 end
 
+-- What it still has of several keys it keeps: its holder may believe in them.
 if isGone or refusal or was.refused or (was.granted and #own == 0) then
-  if #own > 0 then redis.call("DEL", procKey, unpack(own)) end
   if isGone or not refusal then
     for i = 1, claims do lengthen(KEYS[2 + 2 * i], graceMs) end
     return { "GONE", "", 0, "", 0 }
