@@ -66,7 +66,7 @@ function adviceFor(message: string, fenceKey: string): string {
     return '. On Redis Cluster all keys of a database need one slot: choose a prefix with a hash tag, such as "{leasehold}:"';
   }
   // The only key that a script changes without having looked at what it holds.
-  const isForeign = /^WRONGTYPE|not an integer/.test(message);
+  const isForeign = /^WRONGTYPE|not an integer|would overflow/.test(message);
   return isForeign
     ? `. The key ${show(fenceKey)} holds something else than our counter: remove it, or choose another prefix`
     : "";

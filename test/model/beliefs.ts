@@ -78,9 +78,10 @@ export class Beliefs {
     );
   }
 
-  /** The documented exceptions: after data loss and forceRelease, and with a clock that runs slow. */
+  /** The documented exceptions: data loss, forceRelease, a server's clock set forward, a slow clock. */
   isExcused(token: Token, { client }: Call): boolean {
-    return token.lostAt !== undefined || !isHonest(token, client, this.#now());
+    const isLost = token.lostAt !== undefined || token.expiresEarly;
+    return isLost || !isHonest(token, client, this.#now());
   }
 
   /** A write to a resource that compares fences. */
@@ -120,7 +121,7 @@ export class Beliefs {
 }
 
 function isOrphan(token: Token, ledger: Ledger, now: number): boolean {
-  if (token.tombstoneLost) return false;
+  if (token.tombstoneLost || ledger.mayLinger(token)) return false;
   // Delivered after its tombstone expired: may block for one TTL.
   if (token.goneAt > -Infinity) return ledger.isBuried(token);
   if (token.releaseSends === 0) return true;

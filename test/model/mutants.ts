@@ -55,8 +55,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "R6: fences restart at one after data loss",
     file: "database/rules/acquire.ts",
-    find: "store.get(FENCE) ?? firstFence(now, highestFence)",
-    replace: "store.get(FENCE) ?? 0 * firstFence(now, highestFence)",
+    find: "counted <= 1 ? firstFence(now) : 0",
+    replace: "0 * firstFence(now)",
     seed: 5,
   },
   {
@@ -174,6 +174,20 @@ export const MUTANTS: readonly Mutant[] = [
 ): AcquireOutcome {
   for (const { key } of own) store.delete(lockName(key));
 `,
-    seed: 1_600,
+    seed: 600,
+  },
+  {
+    name: "a counter that lags is not raised above what its client has seen",
+    file: "database/rules/acquire.ts",
+    find: "Math.max(highestFence, counted <= 1 ? firstFence(now) : 0)",
+    replace: "counted <= 1 ? Math.max(highestFence, firstFence(now)) : 0",
+    seed: 1,
+  },
+  {
+    name: "the absurd fence of a foreign record moves the counter",
+    file: "database/lock-record.ts",
+    find: "fence > MAX_FIRST_FENCE ? seen : Math.max(seen, fence)",
+    replace: "Math.max(seen, fence)",
+    seed: 1,
   },
 ];
