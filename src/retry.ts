@@ -7,7 +7,7 @@ export interface RetryOptions {
   readonly maxRetries?: number | undefined;
   /** Delay before the first retry. @default 100 */
   readonly initialDelay?: number | undefined;
-  /** Upper bound of a delay. @default 3_000 */
+  /** Upper bound of a delay, and so of a pause beside a lock that has become free. @default 400 */
   readonly maxDelay?: number | undefined;
   /** Factor from one delay to the next. @default 2 */
   readonly multiplier?: number | undefined;
@@ -39,7 +39,7 @@ export interface RetryPlan extends Backoff {
 export const DEFAULT_RETRY: RetryPlan = {
   maxRetries: 3,
   initialDelay: 100,
-  maxDelay: 3_000,
+  maxDelay: 400,
   multiplier: 2,
   jitter: true,
 };

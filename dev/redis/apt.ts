@@ -21,14 +21,23 @@ export async function aptDownload(
   folder: string,
   onProgress: (line: string) => void,
 ): Promise<string[] | undefined> {
-  const system = await aptSession(join(folder, "known"), { ownLists: false });
+  const dump = await runCommand("apt-config", ["dump"], { timeoutMs: 20_000 });
+  if (!dump.ok) {
+    onProgress(`\`apt-config dump\` failed: ${firstProblem(dump.output)}`);
+    return undefined;
+  }
+  // Without its warnings, and without the hooks that `apt-get update` would run on the system.
+  const settings = dump.output
+    .split("\n")
+    .filter((line) => /^\S.* ".*";$/.test(line) && !/-invoke/i.test(line));
+  const system = await aptSession(join(folder, "known"), settings, { ownLists: false });
   const known = await fetchPackages(system, onProgress);
   if (known.ok) {
     return known.files;
   }
   // No package lists (a fresh container), or lists so old that the mirror no longer has those files.
   onProgress("reading Debian's package lists (once, about 10 MB)…");
-  const own = await aptSession(join(folder, "fresh"), { ownLists: true });
+  const own = await aptSession(join(folder, "fresh"), settings, { ownLists: true });
   const update = await own.apt(["update"]);
   const fresh = await fetchPackages(own, onProgress);
   if (fresh.ok) {
@@ -46,19 +55,15 @@ interface AptSession {
 
 type Fetched = { ok: true; files: string[] } | { ok: false; output: string };
 
-/**
- * The system's settings (sources, proxies, keys) with every path apt writes to moved into `folder`, and without
- * the hooks that `apt-get update` would run on the system.
- */
+/** The system's settings (sources, proxies, keys) with every path apt writes to moved into `folder`. */
 async function aptSession(
   folder: string,
+  settings: readonly string[],
   { ownLists }: { ownLists: boolean },
 ): Promise<AptSession> {
   const downloads = join(folder, "downloads");
   const needed = ["downloads", "parts", "lists/partial", "cache/archives/partial"];
   await Promise.all(needed.map((name) => mkdir(join(folder, name), { recursive: true })));
-  const dump = await runCommand("apt-config", ["dump"], { timeoutMs: 20_000 });
-  const settings = dump.output.split("\n").filter((line) => !/-invoke|post-invoke/i.test(line));
   const own = [
     `Dir::Etc::Parts "${join(folder, "parts")}";`,
     `Dir::Etc::Main "${join(folder, "parts/none")}";`,

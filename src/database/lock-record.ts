@@ -67,12 +67,25 @@ export function createProcessData(now: Instant): ProcessData {
   return { aliveAt: new Date(now.wall).toISOString() };
 }
 
+/** Where to start counting when the fence counter is gone (R6), by the clock of this client. */
+export function firstFence(now: Instant): number {
+  return Math.round(Math.min(now.wall * 1000, MAX_FIRST_FENCE));
+}
+
 /**
- * Where to start counting when the fence counter is gone (R6): above every fence drawn before, by the
- * clock of this client or by the highest fence that it has seen.
+ * The highest fence that a client has seen, after one more answer to an acquire. Beyond what a clock can
+ * have begun, it is not ours: a foreign record must not use up the counter.
  */
-export function firstFence(now: Instant, highestSeen: number): number {
-  return Math.max(Math.round(Math.min(now.wall * 1000, MAX_FIRST_FENCE)), highestSeen);
+export function highestFence(
+  seen: number,
+  answer: {
+    readonly status: string;
+    readonly fence?: number | undefined;
+    readonly lockData?: LockData | null;
+  },
+): number {
+  const fence = answer.fence ?? answer.lockData?.fence ?? 0;
+  return fence > MAX_FIRST_FENCE ? seen : Math.max(seen, fence);
 }
 
 /** Whether a lock with this record can still stand when its holder is dead, so that it is worth checking. */
@@ -98,7 +111,7 @@ export function decodeLockData(value: unknown): LockData | null {
   if (record === null) return null;
   const { ownerHash, processHash, trace, acquiredAt, extendedAt } = record;
   if (!isText(ownerHash) || !isText(processHash)) return null;
-  const fence = decodeInteger(record["fence"]);
+  const fence = typeof record["fence"] === "number" ? decodeInteger(record["fence"]) : undefined;
   const livenessMs = decodeInteger(record["livenessMs"]);
   return {
     ownerHash,

@@ -79,7 +79,7 @@ function adviceFor(message: string, fenceKey: string): string {
   const known = ADVICE[message.split(" ", 1).join()];
   if (known !== undefined) return `. ${known}`;
   // The only key that a script changes without having looked at what it holds.
-  const isForeign = /^WRONGTYPE|not an integer/.test(message);
+  const isForeign = /^WRONGTYPE|not an integer|would overflow/.test(message);
   return isForeign
     ? `. The key ${show(fenceKey)} holds something else than our counter: remove it, or choose another prefix`
     : "";

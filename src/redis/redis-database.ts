@@ -6,6 +6,7 @@ import {
   decodeLockData,
   decodeProcessData,
   firstFence,
+  highestFence,
   type LockData,
   type ProcessData,
 } from "../database/lock-record.ts";
@@ -73,7 +74,7 @@ export class RedisDatabase extends Database {
   readonly #names: Names;
   readonly #shebang: string;
   readonly #graceMs: number;
-  /** The highest of all replies: a counter that was lost starts above it (R6). */
+  /** The highest of all replies: a counter that was lost goes on above it (R6). */
   #highestFence = 0;
 
   constructor(redis: RedisClient, options: RedisDatabaseOptions = {}) {
@@ -107,13 +108,12 @@ export class RedisDatabase extends Database {
     const now = this.runtime.now();
     const settings = {
       graceMs: this.#graceMs,
-      firstFence: firstFence(now, this.#highestFence),
+      firstFence: firstFence(now),
+      highestFence: this.#highestFence,
       processData: JSON.stringify(createProcessData(now)),
     };
     const outcome = await this.#run(acquireCommand(this.#names, request, settings));
-    const fence = outcome.status === "held" ? outcome.lockData?.fence : undefined;
-    const seen = outcome.status === "granted" ? outcome.fence : fence;
-    this.#highestFence = Math.max(this.#highestFence, seen ?? 0);
+    this.#highestFence = highestFence(this.#highestFence, outcome);
     return outcome;
   }
 

@@ -1,6 +1,11 @@
 import { checkInteger, checkOptions, type OptionNames } from "../check.ts";
 import { Database, type DatabaseOptions } from "../database/database.ts";
-import { decodeProcessData, type LockData, type ProcessData } from "../database/lock-record.ts";
+import {
+  decodeProcessData,
+  highestFence,
+  type LockData,
+  type ProcessData,
+} from "../database/lock-record.ts";
 import {
   MIN_GRACE_MS,
   type AcquireOutcome,
@@ -53,7 +58,7 @@ const MEMORY_DATABASE_OPTIONS: OptionNames<MemoryDatabaseOptions> = {
 export class MemoryDatabase extends Database {
   readonly store: MemoryStore;
   readonly #graceMs: number;
-  /** The highest of all replies: a counter that was lost starts above it (R6). */
+  /** The highest of all replies: a counter that was lost goes on above it (R6). */
   #highestFence = 0;
 
   /** @throws LockConfigurationError naming the option */
@@ -72,9 +77,7 @@ export class MemoryDatabase extends Database {
 
   override async acquire(request: AcquireRequest): Promise<AcquireOutcome> {
     const outcome = acquireByRules(this.store, request, this.#settings());
-    const fence = outcome.status === "held" ? outcome.lockData?.fence : undefined;
-    const seen = outcome.status === "granted" ? outcome.fence : fence;
-    this.#highestFence = Math.max(this.#highestFence, seen ?? 0);
+    this.#highestFence = highestFence(this.#highestFence, outcome);
     return outcome;
   }
 

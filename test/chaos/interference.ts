@@ -2,6 +2,7 @@ import { Locker, isLockError } from "../../src/index.ts";
 import type { Lock, LockData } from "../../src/index.ts";
 import { TIMEOUT_MS } from "./faults.ts";
 import { acquire, acquireAndWork, release, type ScenarioContext } from "./judge.ts";
+import { LONGEST_TTL_MS } from "./scene.ts";
 
 /** Inspect and force-delete, each sent twice, for a record or for garbage. */
 const SIX_SENDS_MS = 6 * TIMEOUT_MS;
@@ -39,6 +40,45 @@ async function releaseEvicted(context: ScenarioContext): Promise<void> {
   else if (!isLockError(outcome.error, "LOCK_NOT_OWNED")) {
     await scene.expectFailure("release", outcome);
   }
+}
+
+/** As fences count. */
+const HOUR_US = 3_600_000_000;
+
+/** The counter is lost, and was started anew by a client whose clock is an hour behind. */
+async function countsAgain(context: ScenarioContext): Promise<void> {
+  const { scene, competitor } = context;
+  await competitor.stop();
+  const before = await acquireAndWork(context);
+  if (before === undefined) return;
+  await release(context, before);
+  const behind = (before.fence ?? 0) - HOUR_US;
+  await scene.wire.command("SET", `${scene.prefix}fence`, behind);
+  await context.injectFault("acquire");
+  // The referee sees that its fence is higher.
+  const lock = await acquireAndWork(context);
+  if (lock !== undefined) await release(context, lock);
+}
+
+/** Keys expire by the clock of the server: set forward, each has less time left. */
+async function serverClockForward(context: ScenarioContext): Promise<void> {
+  const { scene, competitor } = context;
+  const lock = await acquireAndWork(context);
+  if (lock === undefined) return;
+  scene.isInterfered = true;
+  await competitor.stop();
+  const names = (await scene.wire.command("KEYS", `${scene.prefix}*`)) as string[];
+  for (const name of names) {
+    const leftMs = Number(await scene.wire.command("PTTL", name));
+    if (leftMs >= 0) await scene.wire.command("PEXPIRE", name, leftMs - LONGEST_TTL_MS);
+  }
+  await context.injectFault("renew");
+  // The first that looks finds the key free, and has a higher fence.
+  await competitor.holdOnce(5);
+  const outcome = await scene.call("isHeld", SIX_SENDS_MS, () => lock.isHeld());
+  if ("error" in outcome) await scene.expectFailure("isHeld", outcome);
+  else if (outcome.value) scene.referee.report("isHeld is true for a lock that has expired early");
+  await release(context, lock);
 }
 
 /** The client with the faults is the operator. */
@@ -159,6 +199,8 @@ export const INTERFERENCE_SCENARIOS: Readonly<
 > = {
   "calls isHeld after an eviction": evicted,
   "releases after an eviction": releaseEvicted,
+  "acquires from a counter that was started anew far behind": countsAgain,
+  "holds a lock while the server's clock is set forward": serverClockForward,
   "force-releases with a faulty inspection": (context) => forced(context, "inspect"),
   "force-releases with a faulty deletion": (context) => forced(context, "force-delete"),
   "inspects a lock": inspects,

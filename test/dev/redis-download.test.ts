@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hasApt } from "../../dev/redis/apt.ts";
+import { aptDownload, hasApt } from "../../dev/redis/apt.ts";
 import { cachedDebianRedis, downloadDebianRedis } from "../../dev/redis/debian.ts";
 import { verifyProgram } from "../../dev/redis/program.ts";
 
@@ -24,6 +24,25 @@ async function expectOneWorkingServer(): Promise<void> {
 }
 
 describe.skipIf(!canDownload)("redis-server from Debian's packages", () => {
+  test("settings of apt that cannot be read are blamed for it, and nothing is made of what apt-config failed with", async () => {
+    const bin = await mkdtemp(join(tmpdir(), "leasehold-bin-"));
+    await writeFile(
+      join(bin, "apt-config"),
+      "#!/bin/sh\necho 'E: no settings here' >&2\nexit 100\n",
+    );
+    await chmod(join(bin, "apt-config"), 0o755);
+    const before = process.env["PATH"];
+    process.env["PATH"] = `${bin}:${before}`;
+    const lines: string[] = [];
+    try {
+      expect(await aptDownload(join(bin, "work"), (line) => void lines.push(line))).toBeUndefined();
+    } finally {
+      process.env["PATH"] = before;
+      await rm(bin, { recursive: true, force: true });
+    }
+    expect(lines).toEqual(["`apt-config dump` failed: E: no settings here"]);
+  });
+
   test("two concurrent downloads on a fresh machine both yield a working server, and leave one", async () => {
     const lines: string[] = [];
     const note = (line: string): void => {

@@ -103,6 +103,23 @@ describe("acquire of a held lock", () => {
     expect(clock.sleeping).toEqual([]);
   });
 
+  it("with waitTimeout alone never sleeps for longer than 400 ms beside a lock that may be free", async () => {
+    const rest = rests.open();
+    const held = await rest.locks().acquire("a");
+    const { clock, outcome, refused } = waiter(rest, { waitTimeout: 60_000 });
+    for (const [index, pause] of [100, 200, 400, 400, 400].entries()) {
+      await refused(index + 1);
+      expect(clock.sleeping).toEqual([pause]);
+      await clock.advance(pause);
+    }
+    await refused(6);
+    await held.release();
+    await clock.advance(400);
+    const lock = (await outcome) as typeof held;
+    expect(lock.fence).toBeGreaterThan(held.fence ?? Infinity);
+    await lock.release();
+  });
+
   it("with waitTimeout and retry.maxRetries ends with whichever comes first", async () => {
     const rest = rests.open();
     await using held = await rest.locks().acquire("a");

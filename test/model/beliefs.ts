@@ -51,16 +51,16 @@ export class Beliefs {
     for (const belief of this.#held) {
       const { call, lock, signal, tokens } = belief;
       if (call.client.isDead) this.#held.delete(belief);
-      else if (call.client.isRunning && !this.isKept(belief) && !this.isExcused(belief)) {
+      else if (call.client.isRunning && !tokens.every((token) => this.#isRight(belief, token))) {
         // A client that was paused, or set its timers by a wrong clock, notices when it checks; any
         // other client's signal must have aborted by now.
         const { lastPauseEnd, clock } = call.client;
         const mayBeAsleep = Math.max(lastPauseEnd, clock.disturbedUntil) >= belief.since;
         if (signal.aborted || (mayBeAsleep && !isHeld(lock))) continue;
-        const [first] = tokens;
-        const holder = this.#view.at(first?.key ?? "")?.record?.ownerHash ?? "nobody";
+        const wrong = tokens.find((token) => !this.#isRight(belief, token));
+        const holder = this.#view.at(wrong?.key ?? "")?.record?.ownerHash ?? "nobody";
         throw new Violation(
-          `${call.trace} believes it holds ${first?.ownerHash} (fence ${lock.fence}), while ${holder} has ${first?.key}`,
+          `${call.trace} believes it holds ${wrong?.ownerHash} (fence ${lock.fence}), while ${holder} has ${wrong?.key}`,
         );
       }
     }
@@ -71,11 +71,17 @@ export class Beliefs {
     return tokens.every(({ key, ownerHash }) => this.#view.keepsOut(key, ownerHash, lock.fence));
   }
 
-  /** The documented exceptions: after data loss and forceRelease, and with a clock that runs slow. */
-  isExcused({ tokens, call }: Pick<Belief, "tokens" | "call">): boolean {
-    return tokens.some(
-      (token) => token.lostAt !== undefined || !isHonest(token, call.client, this.#now()),
+  /** Of several keys, the loss of one excuses no belief in another. */
+  #isRight({ lock, call }: Belief, token: Token): boolean {
+    return (
+      this.#view.keepsOut(token.key, token.ownerHash, lock.fence) || this.isExcused(token, call)
     );
+  }
+
+  /** The documented exceptions: data loss, forceRelease, a server's clock set forward, a slow clock. */
+  isExcused(token: Token, { client }: Call): boolean {
+    const isLost = token.lostAt !== undefined || token.expiresEarly;
+    return isLost || !isHonest(token, client, this.#now());
   }
 
   /** A write to a resource that compares fences. */
@@ -115,7 +121,7 @@ export class Beliefs {
 }
 
 function isOrphan(token: Token, ledger: Ledger, now: number): boolean {
-  if (token.tombstoneLost) return false;
+  if (token.tombstoneLost || ledger.mayLinger(token)) return false;
   // Delivered after its tombstone expired: may block for one TTL.
   if (token.goneAt > -Infinity) return ledger.isBuried(token);
   if (token.releaseSends === 0) return true;

@@ -46,11 +46,6 @@ export class Clock {
     return { wall: Math.floor(this.#wall.read(now)), monotonic: this.#monotonic.read(now) };
   }
 
-  /** How far the wall clock is ahead of true time. */
-  wallError(now: number): number {
-    return this.#wall.read(now) - FIRST_WALL_MS - now;
-  }
-
   jump(now: number, hand: "wall" | "monotonic", ms: number): void {
     (hand === "wall" ? this.#wall : this.#monotonic).set(now, { jump: ms });
     this.disturbedUntil = Math.max(this.disturbedUntil, now);

@@ -111,8 +111,52 @@ function hitStore(world: World, { kind, ms, which }: StoreFault): void {
       world.hit(kind);
       world.excuse((token) => token.key === key);
       store.set(`lock:${key}`, texts[which % texts.length] ?? "[]", ms);
+      return;
     }
+    case "foreignFence": {
+      const key = plan.keys[which % plan.keys.length] ?? "a";
+      if (store.isFull) return;
+      world.hit(kind);
+      world.excuse((token) => token.key === key);
+      const foreign = {
+        ownerHash: `${key}@foreign/1.1.0`,
+        processHash: "foreign/1.1",
+        fence: 9e15,
+      };
+      store.set("proc:foreign/1.1", "{}", ms);
+      store.set(`lock:${key}`, JSON.stringify(foreign), ms);
+      return;
+    }
+    case "counterLags": {
+      const counted = Number(store.get("fence") ?? 0);
+      if (counted < 1_000 || store.isFull) return;
+      world.hit(kind);
+      store.set("fence", String(counted - 1 - which), null);
+      world.ledger.counterLags = true;
+      return;
+    }
+    case "serverForward":
+    case "serverBack":
+      world.hit(kind);
+      stepServer(world, kind === "serverForward" ? ms : -ms);
   }
+}
+
+/** Redis lets keys expire by the wall clock of its server. */
+function stepServer(world: World, ms: number): void {
+  const { ledger, serverSteps, store } = world;
+  if (ms > 0) {
+    // What expires early is lost, tombstones included; an answer that it is there says nothing of when.
+    world.excuse(() => true);
+    for (const token of ledger.tokens.values()) token.tombstoneLost = token.expiresEarly = true;
+    serverSteps.forward += ms;
+    return;
+  }
+  for (const token of ledger.tokens.values()) token.blocksUntil -= ms;
+  const there = new Set(store.names());
+  serverSteps.back -= ms;
+  // What had expired before has been deleted.
+  for (const name of store.names()) if (!there.has(name)) store.delete(name);
 }
 
 function loseAll(world: World): void {

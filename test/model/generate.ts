@@ -1,5 +1,6 @@
 import { Chance } from "./chance.ts";
 import {
+  BUSY_MS,
   GRACE_MS,
   type Action,
   type ClientFault,
@@ -13,9 +14,7 @@ import {
   type Step,
   type StoreFault,
 } from "./plan.ts";
-
-/** Faults happen while there is activity: schedules are busiest at the start. */
-const BUSY_MS = 2_200;
+import { withRareFaults } from "./rare-faults.ts";
 
 /** How many of the clients reach the store through the transport of `upstash()`. */
 const OVER_HTTP = 0.3;
@@ -30,14 +29,14 @@ export function planOf(seed: number): Plan {
   const faults = Array.from({ length: chance.between(4, 9) }, () =>
     faultOf(chance, clients.length),
   );
-  return {
+  return withRareFaults({
     seed,
     keys,
     requestTimeout: chance.pick([300, 500, 1_000]),
     latencyMs: chance.pick([5, 20, 20, 60]),
     clients,
     faults: faults.flat(),
-  };
+  });
 }
 
 function clientOf(

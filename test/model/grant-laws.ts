@@ -1,7 +1,7 @@
 import type { AcquireOutcome, AcquireRequest, Refusal } from "../../src/database/operations.ts";
 import type { Client } from "./client.ts";
 import { fail, othersUntouched, tokensOf, type Before } from "./evidence.ts";
-import type { Ledger, Token } from "./ledger.ts";
+import { LAST_FENCE, type Ledger, type Token } from "./ledger.ts";
 import type { Stored, StoreView } from "./store-view.ts";
 
 /** What an acquire may do to the store, and what it must return (R1, R4, R6, R7). */
@@ -11,6 +11,8 @@ export class GrantLaws {
   readonly #now: () => number;
   takeovers = 0;
   granted = 0;
+  /** Counters that a clock too far behind has restarted below what was drawn before. */
+  clocksApart = 0;
 
   constructor(view: StoreView, ledger: Ledger, now: () => number) {
     this.#view = view;
@@ -33,11 +35,14 @@ export class GrantLaws {
     const isGranted = outcome?.status === "granted";
     othersUntouched(this.#view, before, claims, isGranted ? claims.map(({ key }) => key) : []);
     if (!isGranted) {
-      // Our own may still be there only when a full store refused to overwrite it.
       for (const [index, { key, lockData }] of claims.entries()) {
         const isThere = this.#view.at(key)?.record?.ownerHash === lockData.ownerHash;
-        if (isThere && (outcome !== undefined || own[index] !== true)) {
+        if (isThere && own[index] !== true) {
           fail(`an acquire that was not granted left ${lockData.ownerHash}`);
+        }
+        // Its holder may believe in it, unless its liveness has ended.
+        if (!isThere && own[index] === true && outcome?.status !== "lost") {
+          fail(`an acquire that was not granted gave ${lockData.ownerHash} away`);
         }
       }
       // A full store has no room for a tombstone either: a copy may arrive once there is.
@@ -87,6 +92,9 @@ export class GrantLaws {
         if (this.#ledger.isRemembered(token)) fail(`R4: ${token.ownerHash} was granted twice`);
       }
     }
+    // A late copy gave those it still has a new fence, of which their holder learns when it checks.
+    for (const [index, token] of tokens.entries())
+      if (own[index] === true) this.#ledger.lost(token);
     this.#drawn(client, fence);
     this.granted += 1;
     this.#ledger.granted(tokens, fence);
@@ -101,7 +109,9 @@ export class GrantLaws {
     // whose tombstone is lost may be granted again, and be found by the one that replaced it.
     const isLate = tokens.some(({ goneAt, grants }) => goneAt > -Infinity || grants.size > 0);
     const isItself = holder !== undefined && tokens.includes(holder);
-    const mayReturn = [holder, ...tokens].some((token) => token?.tombstoneLost);
+    const mayReturn = [holder, ...tokens].some(
+      (token) => token && (token.tombstoneLost || this.#ledger.mayLinger(token)),
+    );
     if (isOwnCall && (isItself || !isLate) && !mayReturn)
       fail(`${refusal.key} was refused by itself`);
     for (const token of tokens) this.#ledger.bury(token);
@@ -119,17 +129,20 @@ export class GrantLaws {
     if (old !== undefined) this.#ledger.bury(old);
   }
 
-  /** R6. A restarted counter may only be lower if clocks differ by more than the time in between. */
+  /**
+   * R6. A counter that is absent goes on above the clock of its client, and one that lags above what its
+   * client has seen. Only if both are behind may a fence be lower than one before.
+   */
   #drawn(client: Client, fence: number): void {
     const ledger = this.#ledger;
-    if (ledger.counterLost) {
-      const seeding = { at: this.#now(), wallError: client.clock.wallError(this.#now()) };
-      const behind = ledger.seeding.wallError - seeding.wallError;
-      if (behind >= seeding.at - ledger.seeding.at - 1) ledger.beginEra();
-      // Unless it continues from a fence that its client has seen.
-      if (fence === client.now().wall * 1_000 + 1) ledger.seeding = seeding;
-      ledger.counterLost = false;
+    const seen = ledger.seen.get(client) ?? 0;
+    const least = Math.max(seen, ledger.counterLost ? client.now().wall * 1_000 : 0);
+    if (fence <= least || fence > LAST_FENCE) fail(`R6: fence ${fence} was drawn, after ${least}`);
+    if ((ledger.counterLost || ledger.counterLags) && fence <= ledger.highestFence) {
+      if (ledger.counterLost) this.clocksApart += 1;
+      ledger.beginEra();
     }
+    ledger.counterLost = ledger.counterLags = false;
     if (fence <= ledger.highestFence) {
       fail(`R6: fence ${fence} was drawn after ${ledger.highestFence}`);
     }

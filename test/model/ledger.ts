@@ -2,6 +2,9 @@ import type { Instant } from "../../src/runtime.ts";
 import type { Client } from "./client.ts";
 import { GRACE_MS } from "./plan.ts";
 
+/** No clock begins to count above it. */
+export const LAST_FENCE = 2 ** 52;
+
 /** A violated guarantee. */
 export class Violation extends Error {
   override readonly name = "Violation";
@@ -54,6 +57,8 @@ export interface Token {
   lostAt: number | undefined;
   /** It was lost in this way at some time. */
   wasLost: boolean;
+  /** The store's clock was set forward since it was first sent. */
+  expiresEarly: boolean;
   /** Its own release found it under its fence. */
   released: boolean;
   /** Its client has been told so in time. */
@@ -84,9 +89,11 @@ export class Ledger {
   highestFence = 0;
   /** The store's counter is gone: the next grant restarts it. */
   counterLost = true;
+  /** The store's counter was set back: whoever has seen no higher fence may repeat some. */
+  counterLags = false;
+  /** By client, the highest fence that an answer told it. */
+  readonly seen = new Map<Client, number>();
   #era = 0;
-  /** How the counter was seeded: when, and the error of the clock that seeded it. */
-  seeding = { at: -Infinity, wallError: 0 };
 
   constructor(now: () => number) {
     this.#now = now;
@@ -129,6 +136,7 @@ export class Ledger {
       tombstoneLost: false,
       lostAt: undefined,
       wasLost: false,
+      expiresEarly: false,
       released: false,
       releaseConfirmed: false,
       releaseSends: 0,
@@ -163,6 +171,14 @@ export class Ledger {
   /** Whether a tombstone must prevent it from acquiring. */
   isBuried(token: Token): boolean {
     return !token.tombstoneLost && this.#now() < token.goneAt + GRACE_MS;
+  }
+
+  /**
+   * Whether one of several keys may be left to it until it expires: a copy of its acquire, delivered after
+   * another was lost, is told of the end and frees none.
+   */
+  mayLinger(token: Token): boolean {
+    return [...token.call.tokens].some(({ wasLost }) => wasLost);
   }
 
   /** Whether the store must remember that it was granted. */

@@ -93,7 +93,7 @@ export class LockerScript {
       const isKept = [...token.grants.keys()].some((fence) =>
         view.keepsOut(token.key, token.ownerHash, fence),
       );
-      if (!isKept && !beliefs.isExcused({ call: token.call, tokens: [token] })) {
+      if (!isKept && !beliefs.isExcused(token, token.call)) {
         throw new Violation(`a heartbeat of ${token.ownerHash} resolved although it is lost`);
       }
     }

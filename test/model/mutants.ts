@@ -9,7 +9,7 @@ export interface Mutant {
   readonly seed: number;
 }
 
-/** Each of the rules R1 to R12 removed, eight well-known bugs of lock libraries, and three of a transport. */
+/** Each of the rules R1 to R12 removed, bugs that lock libraries have, and three of a transport. */
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "R1: a late renewal shortens the lock",
@@ -55,8 +55,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "R6: fences restart at one after data loss",
     file: "database/rules/acquire.ts",
-    find: "store.get(FENCE) ?? firstFence(now, highestFence)",
-    replace: "store.get(FENCE) ?? 0 * firstFence(now, highestFence)",
+    find: "counted <= 1 ? firstFence(now) : 0",
+    replace: "0 * firstFence(now)",
     seed: 5,
   },
   {
@@ -182,5 +182,33 @@ export const MUTANTS: readonly Mutant[] = [
     find: "await bounded(this.runtime, reply, this.requestTimeout)",
     replace: "await bounded(this.runtime, reply, Infinity)",
     seed: 4,
+  },
+  {
+    name: "a late copy of an acquire gives away what its holder still has of several keys",
+    file: "database/rules/acquire.ts",
+    find: `  { refusal, isEnded }: Findings,
+  settings: RuleSettings,
+): AcquireOutcome {
+`,
+    replace: `  { own, refusal, isEnded }: Findings,
+  settings: RuleSettings,
+): AcquireOutcome {
+  for (const { key } of own) store.delete(lockName(key));
+`,
+    seed: 600,
+  },
+  {
+    name: "a counter that lags is not raised above what its client has seen",
+    file: "database/rules/acquire.ts",
+    find: "Math.max(highestFence, counted <= 1 ? firstFence(now) : 0)",
+    replace: "counted <= 1 ? Math.max(highestFence, firstFence(now)) : 0",
+    seed: 1,
+  },
+  {
+    name: "the absurd fence of a foreign record moves the counter",
+    file: "database/lock-record.ts",
+    find: "fence > MAX_FIRST_FENCE ? seen : Math.max(seen, fence)",
+    replace: "Math.max(seen, fence)",
+    seed: 1,
   },
 ];

@@ -68,7 +68,15 @@ export type Operation = "acquire" | "renew" | "release" | "inspect" | "forceDele
 /** What happens to one message: the `nth` of its operation that the client sends. */
 export interface MessageFault {
   readonly kind:
-    "loseRequest" | "loseReply" | "duplicate" | "reorder" | "veryLate" | "lateReply" | "refuse";
+    | "loseRequest"
+    | "loseReply"
+    | "duplicate"
+    | "reorder"
+    | "veryLate"
+    | "lateReply"
+    | "refuse"
+    /** It finds the store full: if it is refused, nothing remembers that. */
+    | "unremembered";
   readonly client: number;
   readonly operation: Operation;
   readonly nth: number;
@@ -100,7 +108,19 @@ export interface ClientFault {
 
 /** What happens to the store at a given time. */
 export interface StoreFault {
-  readonly kind: "restart" | "flush" | "evict" | "full" | "garbage";
+  readonly kind:
+    | "restart"
+    | "flush"
+    | "evict"
+    | "full"
+    | "garbage"
+    /** The record of another program, with a fence that none of ours can be. */
+    | "foreignFence"
+    /** The counter is that of a replica that lagged. */
+    | "counterLags"
+    /** The clock of its server is set: keys expire early, or late. */
+    | "serverForward"
+    | "serverBack";
   readonly atMs: number;
   readonly ms: number;
   /** Selects the affected name, where one is. */
@@ -109,7 +129,7 @@ export interface StoreFault {
 
 export type FaultPlan = MessageFault | ClientFault | StoreFault;
 
-/** Every kind, and `forceRelease`, which is an action. */
+/** Every kind; `forceRelease`, which is an action; `clocksApart`: a counter started by a clock far behind. */
 export const FAULT_KINDS = [
   "loseRequest",
   "loseReply",
@@ -136,10 +156,19 @@ export const FAULT_KINDS = [
   "evict",
   "full",
   "garbage",
+  "foreignFence",
+  "counterLags",
+  "serverForward",
+  "serverBack",
+  "unremembered",
   "forceRelease",
+  "clocksApart",
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** Faults happen while there is activity: schedules are busiest at the start. */
+export const BUSY_MS = 2_200;
 
 /** How long a tombstone lasts in every schedule. */
 export const GRACE_MS = 10_000;

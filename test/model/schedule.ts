@@ -32,11 +32,13 @@ export async function play(plan: Plan, options: PlayOptions = {}): Promise<Outco
     process.off("unhandledRejection", rejected);
     world.close();
   }
+  const { granted, takeovers, clocksApart } = world.laws.grants;
+  if (clocksApart > 0) world.hits.set("clocksApart", clocksApart);
   return {
     violation: world.violation?.message,
     hits: world.hits,
-    grants: world.laws.grants.granted,
-    takeovers: world.laws.grants.takeovers,
+    grants: granted,
+    takeovers,
     steps: world.time.happened,
     log: world.log ?? [],
   };
@@ -74,7 +76,7 @@ function lookAtEnd(world: World, noEnd: string | undefined): void {
       if (client.openRequests + client.pendingPledges + client.sleeps + requests > 0)
         throw new Violation(left);
     }
-    world.time.now += Math.max(MAX_TTL_MS * 2, LOCKER.lockTtlMs);
+    world.time.now += Math.max(MAX_TTL_MS * 2, LOCKER.lockTtlMs) + world.serverSteps.back;
     for (const name of world.store.names()) {
       if (name === "fence") continue;
       const leftMs = world.store.remainingMs(name) ?? Infinity;

@@ -1,7 +1,8 @@
 import type { Instant } from "../../src/runtime.ts";
 import type { Client } from "./client.ts";
 import { tokensOf, type Command } from "./evidence.ts";
-import { Violation, type Ledger, type Token } from "./ledger.ts";
+import type { Grant, Refusal } from "../../src/database/operations.ts";
+import { LAST_FENCE, Violation, type Ledger, type Token } from "./ledger.ts";
 import type { Wait } from "./network.ts";
 import type { StoreView } from "./store-view.ts";
 import type { TrueTime } from "./true-time.ts";
@@ -56,6 +57,7 @@ export function noteSend(world: SendWorld, client: Client, command: Command, wai
   return {
     answered: (outcome, appliedAt) => {
       close(true);
+      if (operation === "acquire" && !wait.isOver) noteFence(world.ledger, client, outcome);
       for (const [index, token] of tokens.entries()) {
         const status = statusOf(Array.isArray(outcome) ? outcome[index] : outcome);
         const proof = { trueSince, since };
@@ -83,6 +85,13 @@ export function noteSend(world: SendWorld, client: Client, command: Command, wai
     },
     inconclusive: () => close(false),
   };
+}
+
+/** It has seen this fence, unless that is beyond what a clock can have begun. */
+function noteFence({ seen }: Ledger, client: Client, outcome: unknown): void {
+  const { fence, lockData } = outcome as Partial<Grant> & Partial<Pick<Refusal, "lockData">>;
+  const told = fence ?? lockData?.fence ?? 0;
+  if (told <= LAST_FENCE) seen.set(client, Math.max(seen.get(client) ?? 0, told));
 }
 
 function acquireAnswered(

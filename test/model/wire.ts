@@ -11,6 +11,7 @@ import type { TrueTime } from "./true-time.ts";
 export interface WireWorld {
   readonly plan: Plan;
   readonly time: TrueTime;
+  readonly store: { isFull: boolean };
   /** Whether the store can be reached at all. */
   readonly isStoreUp: () => boolean;
   readonly hit: (kind: FaultKind) => void;
@@ -121,8 +122,10 @@ export class Wire {
         const appliedAt = time.now;
         const lost = isAnswered ? find("loseReply") : undefined;
         const late = isAnswered ? (find("lateReply")?.ms ?? 0) : 0;
-        void this.#world.apply(this.#client, command, apply).then(
+        const isForgotten = isAnswered && faults.some(({ kind }) => kind === "unremembered");
+        void this.#apply(command, apply, isForgotten).then(
           (outcome) => {
+            if (isForgotten && isHeld(outcome)) this.#world.hit("unremembered");
             if (!isAnswered) return;
             if (lost !== undefined) fail(chance.pick(UNKNOWN), lost.silent);
             else answer(() => resolve(outcome), late, outcome, appliedAt);
@@ -157,9 +160,28 @@ export class Wire {
     });
   };
 
+  /** For this one command the store may be full. */
+  #apply<T>(command: Command, apply: () => Promise<T>, isFull: boolean): Promise<T> {
+    const { store } = this.#world;
+    const wasFull = store.isFull;
+    store.isFull ||= isFull;
+    const applied = this.#world.apply(this.#client, command, apply);
+    store.isFull = wasFull;
+    return applied;
+  }
+
   #name(operation: string, nth: number): string {
     return `c${this.#client.id} ${operation}#${nth}`;
   }
+}
+
+function isHeld(outcome: unknown): boolean {
+  return (
+    typeof outcome === "object" &&
+    outcome !== null &&
+    "status" in outcome &&
+    outcome.status === "held"
+  );
 }
 
 function asError(thrown: unknown): Error {

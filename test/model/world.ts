@@ -46,15 +46,18 @@ export class World implements WireWorld, SendWorld {
   readonly log: string[] | undefined;
   violation: Violation | undefined;
   storeDownUntil = -1;
+  /** How far the clock of the store's server was set forward, and how far back. */
+  readonly serverSteps = { forward: 0, back: 0 };
   readonly #twin: RedisTwin | undefined;
 
   constructor(plan: Plan, { isLogged = false, twin }: PlayOptions) {
     this.plan = plan;
     this.log = isLogged ? [] : undefined;
     const now = (): number => this.time.now;
-    // Its expiry runs on true time.
+    const serverNow = (): number =>
+      this.time.now + this.serverSteps.forward - this.serverSteps.back;
     const runtime = {
-      now: () => ({ wall: this.time.now, monotonic: this.time.now }),
+      now: () => ({ wall: serverNow(), monotonic: serverNow() }),
       sleep: () => Promise.reject(new Error("the store does not sleep")),
       random: () => 0,
       randomId: () => "",

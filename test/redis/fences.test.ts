@@ -5,6 +5,8 @@ import { DatabaseScene, useDatabase } from "../support/database-scene.ts";
 const scenes = useDatabase();
 /** Close below 2^53: the next few are still exact as doubles, and cjson writes them as 9.007e+15. */
 const LARGE = 9_007_199_254_740_980;
+/** Ahead of every clock, and not beyond what one may show. */
+const AHEAD = 4_000_000_000_000_000;
 
 /** Another client of the same Redis, in another process: it has seen nothing, and has its own clock. */
 function elsewhere(scene: ReturnType<typeof scenes.open>, wall?: number): DatabaseScene {
@@ -61,7 +63,7 @@ it("R6 a missing fence counter starts at the client's clock", async () => {
 it("R6 after data loss a client whose clock is years behind continues above the fences it has drawn", async () => {
   const scene = scenes.open();
   const behind = elsewhere(scene, Date.UTC(2001, 0, 1));
-  await scene.command("SET", scene.fenceKey(), String(LARGE));
+  await scene.command("SET", scene.fenceKey(), String(AHEAD));
   const seen = await draw(behind, "a");
   await scene.command("DEL", scene.fenceKey());
   expect(await draw(behind, "b")).toBe(seen + 1);
@@ -74,6 +76,17 @@ it("R6 after data loss a client whose clock is years behind continues above the 
   expect(await behind.owner("a").acquire()).toMatchObject({ status: "held" });
   await scene.command("DEL", scene.fenceKey());
   expect(await draw(behind, "b")).toBe(met + 1);
+});
+
+it("R6 after data loss a client whose clock is years behind, and that has seen nothing, is passed by the next that has", async () => {
+  const scene = scenes.open();
+  const before = await draw(scene, "a");
+  await scene.command("DEL", scene.fenceKey(), scene.lockKey("a"));
+  const stranger = elsewhere(scene, Date.UTC(2001, 0, 1));
+  // The exception that the README names.
+  expect(await draw(stranger, "b")).toBeLessThan(before);
+  expect(await draw(scene, "c")).toBe(before + 1);
+  expect(await draw(stranger, "d")).toBe(before + 2);
 });
 
 it("R6 an absurdly late clock still leaves room to count", async () => {

@@ -7,6 +7,9 @@ const scenes = useDatabase();
 it.each([
   ["text", "SET", "a text"],
   ["a number with a fraction", "SET", "1.5"],
+  ["the last integer that is exact", "SET", "9007199254740991"],
+  ["an integer that is not exact", "SET", "9007199254740992"],
+  ["the last integer that Redis counts to", "SET", "9223372036854775807"],
   ["a list", "RPUSH", "an item"],
   ["a hash", "HSET", "field", "value"],
 ])(

@@ -24,8 +24,8 @@ describe.skipIf(onlyBorrowedRedis)("a real refusal", () => {
     ["~*", "+@all", "-eval", "-evalsha"],
     ["~other:*", "+@all"],
     ["~*", "+@all", "-get"],
-    ["~*", "+@all", "-exists"],
     ["~*", "+@all", "-incr"],
+    ["~*", "+@all", "-incrby"],
     ["~*", "+@all", "-set"],
     ["~*", "+@all", "-pttl"],
   ])("R9 an acquire refused to a user with %s %s %s has left nothing behind", async (...rights) => {

@@ -34,16 +34,18 @@ it("one held key refuses them all: none is created, and the refusal names it", a
   expect(await scene.exists(owner.procKey)).toBe(false);
 });
 
-it("a refusal deletes the keys that are already its own", async () => {
+it("a refusal leaves its holder the keys that are its own, until it releases them", async () => {
   const scene = scenes.open();
   const [owner, thief] = [scene.owner(["a", "b", "c"]), scene.owner("b")];
   await owner.acquire();
   await scene.command("DEL", scene.lockKey("b"));
   await thief.acquire();
   expect(await owner.acquire()).toMatchObject({ key: "b" });
-  expect(await scene.command("EXISTS", scene.lockKey("a"), scene.lockKey("c"))).toBe(0);
-  expect(await scene.exists(owner.procKey)).toBe(false);
+  expect(await scene.command("EXISTS", scene.lockKey("a"), scene.lockKey("c"))).toBe(2);
+  expect(await scene.exists(owner.procKey)).toBe(true);
   expect(await thief.renew()).toEqual(["renewed"]);
+  await owner.release();
+  expect(await scene.command("EXISTS", scene.lockKey("a"), scene.lockKey("c"))).toBe(0);
 });
 
 it("where some are one's own and the rest free, all are created again under one new fence", async () => {

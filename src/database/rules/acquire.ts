@@ -50,15 +50,13 @@ export function acquireByRules(
     : grant(store, request, findings, settings);
 }
 
-/** All or none: claims of its own are deleted as well. */
+/** What it still has of several keys it keeps: its holder may believe in them. */
 function refuse(
   store: RuleStore,
   { claims }: AcquireRequest,
-  { own, refusal, isEnded }: Findings,
+  { refusal, isEnded }: Findings,
   settings: RuleSettings,
 ): AcquireOutcome {
-  for (const { key } of own) store.delete(lockName(key));
-  if (own.length > 0) store.delete(processName(processHashOf(claims)));
   if (refusal !== undefined && !isEnded) {
     rememberAll(store, claims, "refused", settings);
     return refusal;
@@ -140,11 +138,14 @@ function grant(
 }
 
 function drawFence(store: RuleStore, { now, highestFence }: RuleSettings): number {
-  const last = decodeInteger(store.get(FENCE) ?? firstFence(now, highestFence));
-  if (last === undefined) {
-    const message = "The fence counter is not an integer";
+  const counted = (decodeInteger(store.get(FENCE) ?? "0") ?? Infinity) + 1;
+  // An absent counter starts at the clock, and one that lags above what its client has seen.
+  const least = Math.max(highestFence, counted <= 1 ? firstFence(now) : 0);
+  const fence = Math.max(counted, least + 1);
+  if (!Number.isSafeInteger(fence)) {
+    const message = `The key "${FENCE}" holds something else than a counter below 2^53: remove it`;
     throw new DatabaseError(message, { applied: "no", retriable: false });
   }
-  store.set(FENCE, String(last + 1), null);
-  return last + 1;
+  store.set(FENCE, String(fence), null);
+  return fence;
 }

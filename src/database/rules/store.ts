@@ -27,7 +27,7 @@ export interface RuleSettings {
   readonly now: Instant;
   /** How long tombstones last, in ms. */
   readonly graceMs: number;
-  /** The highest fence this client has seen: a counter that was lost starts above it (R6). */
+  /** The highest fence this client has seen: a counter below it goes on above it (R6). */
   readonly highestFence: number;
 }
 

@@ -12,13 +12,14 @@ import { luaWithRecords } from "./records.ts";
  * KEYS: fence, proc, then lock and gone of each claim, then proc and gone of each suspect.
  * ARGV: claims, ttlMs, livenessMs, graceMs, first fence, process data, then owner hash and record
  * (open at its end, for the fence) of each claim, then claim number, owner hash and process hash of
- * each suspect.
+ * each suspect, then the highest fence seen.
  * Returns { status, fence, claim number, record, remaining ms }.
  */
 const ACQUIRE = /* @__PURE__ */ luaWithRecords(`-- leasehold:acquire
 local fenceKey, procKey = KEYS[1], KEYS[2]
 local claims, ttlMs, livenessMs = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local graceMs, firstFence, processData = tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local graceMs, firstFence, processData = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+local highestFence = tonumber(ARGV[#ARGV])
 
 local suspects = {}
 for s = 1, (#KEYS - 2 - 2 * claims) / 2 do
@@ -51,8 +52,8 @@ for i = 1, claims do
   end
 end
 
+-- What it still has of several keys it keeps: its holder may believe in them.
 if isGone or refusal or was.refused or (was.granted and #own == 0) then
-  if #own > 0 then redis.call("DEL", procKey, unpack(own)) end
   if isGone or not refusal then
     for i = 1, claims do lengthen(KEYS[2 + 2 * i], graceMs) end
     return { "GONE", "", 0, "", 0 }
@@ -78,8 +79,14 @@ end
 
 local procMs, ownMs = remaining(procKey, livenessMs), {}
 for i = 1, #own do ownMs[own[i]] = remaining(own[i], ttlMs) end
-if redis.call("EXISTS", fenceKey) == 0 then redis.call("SET", fenceKey, firstFence) end
-local fence = string.format("%.0f", redis.call("INCR", fenceKey))
+local fence = redis.call("INCR", fenceKey)
+-- An absent counter starts at the clock, and one that lags above what its client has seen.
+local least = math.max(highestFence, fence <= 1 and firstFence or 0)
+if fence <= least then
+  fence = redis.call("INCRBY", fenceKey, string.format("%.0f", least + 1 - fence))
+end
+if fence >= 2^53 then return redis.error_reply("WRONGTYPE not an integer below 2^53") end
+fence = string.format("%.0f", fence)
 for i = 1, claims do
   local lockKey = KEYS[1 + 2 * i]
   local record = ARGV[6 + 2 * i] .. ',"fence":' .. fence .. "}"
@@ -96,6 +103,8 @@ export interface AcquireSettings {
   readonly graceMs: number;
   /** Where to start counting when the fence counter is gone. */
   readonly firstFence: number;
+  /** The highest fence this client has seen: a counter below it goes on above it. */
+  readonly highestFence: number;
   /** The record of the claims' process. */
   readonly processData: string;
 }
@@ -103,7 +112,7 @@ export interface AcquireSettings {
 export function acquireCommand(
   names: Names,
   request: AcquireRequest,
-  { graceMs, firstFence, processData }: AcquireSettings,
+  { graceMs, firstFence, highestFence, processData }: AcquireSettings,
 ): Command<AcquireOutcome> {
   const { claims, suspects, ttlMs, livenessMs } = request;
   const keys = [names.fence, names.process + processHashOf(claims)];
@@ -118,6 +127,7 @@ export function acquireCommand(
     keys.push(names.process + processHash, names.tombstone + ownerHash);
     args.push(String(claimNumber), ownerHash, processHash);
   }
+  args.push(String(highestFence));
   const decode = (reply: Reply): AcquireOutcome | undefined => decodeAcquire(reply, request);
   return { operation: "acquire", script: ACQUIRE, keys, args, decode };
 }

@@ -4,6 +4,14 @@ import { between, has, same } from "./verify.ts";
 
 /** Close below 2⁵³: the next few are exact as doubles, but not in every way of writing them. */
 const LARGE = 9_007_199_254_740_980;
+/** Ahead of every clock, and not beyond what one may show: below 2⁵². */
+const AHEAD = 4_000_000_000_000_000;
+const HOUR = 3_600_000_000;
+
+/** What the clock of this client makes the first fence of a counter that is absent. */
+function clockFence(scene: Scene): number {
+  return Date.parse(scene.owner().lockData.acquiredAt) * 1000;
+}
 
 async function draw(scene: Scene, key: string): Promise<number> {
   const owner = scene.owner(key);
@@ -82,9 +90,8 @@ export const fences: readonly Definition[] = [
     ["fences", "storage"],
     async (scene) => {
       await scene.storage.remove("fence");
-      const { acquiredAt } = scene.owner().lockData;
-      const first = Date.parse(acquiredAt) * 1000;
-      between(await draw(scene, "a"), first, first + 3_600_000_000, "the first fence");
+      const first = clockFence(scene);
+      between(await draw(scene, "a"), first, first + HOUR, "the first fence");
       same(await scene.storage.remainingMs("fence"), null, "the time left of the counter");
     },
   ),
@@ -93,10 +100,23 @@ export const fences: readonly Definition[] = [
     "R6 after data loss fences go on above the highest one drawn",
     ["fences", "storage"],
     async (scene) => {
-      await scene.storage.write("fence", String(LARGE), null);
+      await scene.storage.write("fence", String(AHEAD), null);
       const before = await draw(scene, "a");
       await scene.storage.remove("fence");
       rises([before, await draw(scene, "b")]);
+    },
+  ),
+
+  define(
+    "R6 a counter that lags behind, as after a failover, goes on above the highest fence drawn",
+    ["fences", "storage"],
+    async (scene) => {
+      const before = await draw(scene, "a");
+      await scene.storage.write("fence", String(before - 5), null);
+      const next = await draw(scene, "b");
+      same(next, before + 1, "the next fence");
+      same(await scene.storage.read("fence"), String(next), "the counter");
+      same(await scene.storage.remainingMs("fence"), null, "the time left of the counter");
     },
   ),
 
@@ -105,11 +125,29 @@ export const fences: readonly Definition[] = [
     ["fences", "storage"],
     async (scene) => {
       const { lockData } = scene.owner("a");
-      const record = JSON.stringify({ ...lockData, fence: LARGE });
+      const record = JSON.stringify({ ...lockData, fence: AHEAD });
       await scene.storage.write("lock:a", record, TTL_MS);
       has(await scene.owner("a").acquire(), { status: "held" }, "acquire");
       await scene.storage.remove("fence");
-      rises([LARGE, await draw(scene, "b")]);
+      rises([AHEAD, await draw(scene, "b")]);
+    },
+  ),
+
+  define(
+    "R6 a fence in a record that no clock begins, or that is no number, moves no counter",
+    ["fences", "storage"],
+    async (scene) => {
+      const absurd = [9_000_000_000_000_000, 2 ** 52 + 1, String(AHEAD), AHEAD + 0.5];
+      await scene.storage.write("fence", "7", null);
+      for (const [at, fence] of absurd.entries()) {
+        const record = JSON.stringify({ ...scene.owner("a").lockData, fence });
+        await scene.storage.write("lock:a", record, TTL_MS);
+        has(await scene.owner("a").acquire(), { status: "held" }, "acquire");
+        same(await draw(scene, `b-${at}`), 8 + at, "the next fence");
+      }
+      await scene.storage.remove("fence");
+      const first = clockFence(scene);
+      between(await draw(scene, "c"), first, first + HOUR, "the first fence");
     },
   ),
 

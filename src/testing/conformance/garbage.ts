@@ -233,10 +233,11 @@ export const garbage: readonly Definition[] = [
   ),
 
   define(
-    "R7 a counter that is no integer refuses an acquire for certain, and nothing is left",
+    "R7 a counter that is no integer below 2⁵³ − 1 refuses an acquire for certain, and nothing is left",
     ["storage", "fences"],
     async (scene) => {
-      for (const text of ["many", "", "1.5"]) {
+      const beyond = ["9007199254740991", "9007199254740992", "9223372036854775807"];
+      for (const text of ["many", "", "1.5", ...beyond]) {
         await scene.storage.write("fence", text, null);
         const owner = scene.owner();
         await rejects(owner.acquire(), { applied: "no", retriable: false }, `acquire at "${text}"`);

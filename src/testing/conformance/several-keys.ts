@@ -57,30 +57,47 @@ export const severalKeys: readonly Definition[] = [
   }),
 
   define(
-    "several keys: sent again and refused, what was had is given up",
-    ["severalKeys", "storage"],
+    "several keys: a late copy of its acquire gives away none that a holder still has, after one was forced",
+    ["severalKeys", "tombstones"],
     async (scene) => {
-      const [owner, other] = [scene.owner(["a", "b"]), scene.owner("b")];
-      await owner.acquires();
-      await scene.storage.remove("lock:b");
-      await other.acquires();
-      has(await owner.acquire(), { status: "held", key: "b" }, "acquire");
-      await scene.absent("lock:a", owner.proc);
-      await scene.holderIs("b", other);
+      for (const [forced, kept] of [
+        ["a", "b"],
+        ["b", "a"],
+      ] as const) {
+        const [owner, other] = [scene.owner(["a", "b"]), scene.owner(kept)];
+        await owner.acquires();
+        const forcedHash = owner.ownerHashOf(forced) ?? "";
+        same(await scene.database.forceDelete(forced, forcedHash), true, "forceDelete");
+        same(await owner.acquire(), { status: "gone" }, "a late acquire");
+        await scene.holderIs(kept, owner);
+        has(await other.acquire(), { status: "held", key: kept }, "acquire by another");
+        await scene.holderIs(forced, null);
+        await owner.release();
+        await scene.holderIs(kept, null);
+      }
     },
   ),
 
   define(
-    "several keys: sent again and refused for the first, the second is given up",
+    "several keys: a late copy of its acquire gives away none that a holder still has, when another is refused",
     ["severalKeys", "storage"],
     async (scene) => {
-      const [owner, other] = [scene.owner(["a", "b"]), scene.owner("a")];
-      await owner.acquires();
-      await scene.storage.remove("lock:a");
-      await other.acquires();
-      has(await owner.acquire(), { status: "held", key: "a" }, "acquire");
-      await scene.absent("lock:b", owner.proc);
-      await scene.holderIs("a", other);
+      for (const [lost, kept] of [
+        ["a", "b"],
+        ["b", "a"],
+      ] as const) {
+        const [owner, other] = [scene.owner(["a", "b"]), scene.owner(lost)];
+        await owner.acquires();
+        await scene.storage.remove(`lock:${lost}`);
+        await other.acquires();
+        has(await owner.acquire(), { status: "held", key: lost }, "a late acquire");
+        await scene.holderIs(kept, owner);
+        await scene.holderIs(lost, other);
+        await scene.left([owner.proc], 1, TTL_MS);
+        await owner.releases("held");
+        await scene.absent(`lock:${kept}`, owner.proc);
+        await other.releases("released");
+      }
     },
   ),
 

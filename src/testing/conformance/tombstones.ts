@@ -223,6 +223,9 @@ export const tombstones: readonly Definition[] = [
         await owner.acquires();
         await scene.database.forceDelete(forced, owner.ownerHashOf(forced) ?? null);
         same(await owner.acquire(), GONE, "acquire sent again");
+        await scene.holderIs(forced, null);
+        await owner.release();
+        same(await owner.acquire(), GONE, "acquire sent again after its release");
         await scene.holderIs("a", null);
         await scene.holderIs("b", null);
         same(await scene.database.readProcessData(owner.processHash), null, "its process");

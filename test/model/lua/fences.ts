@@ -5,26 +5,59 @@ export const FENCES: readonly LuaMutant[] = [
   {
     name: "R6: fences restart at one after data loss",
     script: "acquire",
-    find: 'if redis.call("EXISTS", fenceKey) == 0 then redis.call("SET", fenceKey, firstFence) end',
-    replace: "",
+    find: "fence <= 1 and firstFence or 0",
+    replace: "0",
     seed: 1,
-    guarantee: "R6 after data loss fences go on above the highest one drawn",
+    guarantee: "R6 a counter that is absent starts at the client's clock, and does not expire",
   },
   {
     name: "R6: an existing counter is reset",
     script: "acquire",
-    find: 'if redis.call("EXISTS", fenceKey) == 0 then redis.call("SET", fenceKey, firstFence) end',
-    replace: 'redis.call("SET", fenceKey, firstFence)',
-    seed: 1,
+    find: "fence <= 1 and firstFence or 0",
+    replace: "firstFence",
     guarantee: "R6 a counter that is there is never reset",
+  },
+  {
+    name: "R6: a counter that lags is not raised above what its client has seen",
+    script: "acquire",
+    find: "math.max(highestFence, fence <= 1 and firstFence or 0)",
+    replace: "fence <= 1 and math.max(highestFence, firstFence) or 0",
+    seed: 1,
+    guarantee:
+      "R6 a counter that lags behind, as after a failover, goes on above the highest fence drawn",
+  },
+  {
+    name: "R6: after data loss the highest fence seen does not count",
+    script: "acquire",
+    find: "math.max(highestFence, fence <= 1 and firstFence or 0)",
+    replace: "fence <= 1 and firstFence or 0",
+    seed: 1,
+    guarantee: "R6 after data loss fences go on above that of a holder met",
+  },
+  {
+    name: "R6: a fence is raised, but its counter is not",
+    script: "acquire",
+    find: 'fence = redis.call("INCRBY", fenceKey, string.format("%.0f", least + 1 - fence))',
+    replace: "fence = least + 1",
+    seed: 1,
+    guarantee:
+      "R6 a counter that lags behind, as after a failover, goes on above the highest fence drawn",
   },
   {
     name: "R6: the counter expires",
     script: "acquire",
-    find: 'redis.call("SET", fenceKey, firstFence)',
-    replace: 'redis.call("SET", fenceKey, firstFence, "PX", graceMs)',
+    find: "if fence >= 2^53 then",
+    replace: 'redis.call("PEXPIRE", fenceKey, graceMs)\nif fence >= 2^53 then',
     seed: 1,
     guarantee: "R6 a counter that is absent starts at the client's clock, and does not expire",
+  },
+  {
+    name: "R6: a fence that is not exact is drawn",
+    script: "acquire",
+    find: 'if fence >= 2^53 then return redis.error_reply("WRONGTYPE not an integer below 2^53") end',
+    replace: "",
+    guarantee:
+      "R7 a counter that is no integer below 2⁵³ − 1 refuses an acquire for certain, and nothing is left",
   },
   {
     name: "R6: an acquire sent again draws another fence",
@@ -37,8 +70,8 @@ export const FENCES: readonly LuaMutant[] = [
   {
     name: "R6: a fence is drawn with 14 digits",
     script: "acquire",
-    find: 'string.format("%.0f", redis.call("INCR", fenceKey))',
-    replace: 'string.format("%.14g", redis.call("INCR", fenceKey))',
+    find: 'fence = string.format("%.0f", fence)\n',
+    replace: 'fence = string.format("%.14g", fence)\n',
     seed: 1,
     guarantee: "R6 large fences are exact everywhere",
   },
@@ -94,10 +127,10 @@ export const FENCES: readonly LuaMutant[] = [
   {
     name: "R6: something is written before a fence is drawn",
     script: "acquire",
-    find: "local fence = string.format(",
+    find: 'local fence = redis.call("INCR", fenceKey)',
     replace: `redis.call("SET", procKey, processData, "PX", procMs)
-local fence = string.format(`,
+local fence = redis.call("INCR", fenceKey)`,
     guarantee:
-      "R7 a counter that is no integer refuses an acquire for certain, and nothing is left",
+      "R7 a counter that is no integer below 2⁵³ − 1 refuses an acquire for certain, and nothing is left",
   },
 ];

@@ -14,18 +14,30 @@ export const SEVERAL_KEYS: readonly LuaMutant[] = [
     guarantee: "several keys: one that another holds refuses them all",
   },
   {
-    name: "several keys: refused, those already held are kept",
+    name: "several keys: ended, those still held are given away",
     script: "acquire",
-    find: 'if #own > 0 then redis.call("DEL", procKey, unpack(own)) end',
-    replace: 'if #own > 0 then redis.call("DEL", procKey) end',
-    guarantee: "several keys: sent again and refused, what was had is given up",
+    find: "  if isGone or not refusal then\n",
+    replace: `  if isGone and #own > 0 then redis.call("DEL", procKey, unpack(own)) end
+  if isGone or not refusal then\n`,
+    guarantee:
+      "several keys: a late copy of its acquire gives away none that a holder still has, after one was forced",
   },
   {
-    name: "several keys: refused, the process stays alive",
+    name: "several keys: refused, those still held are given away",
     script: "acquire",
-    find: 'if #own > 0 then redis.call("DEL", procKey, unpack(own)) end',
-    replace: 'if #own > 0 then redis.call("DEL", unpack(own)) end',
-    guarantee: "several keys: sent again and refused, what was had is given up",
+    find: 'remember("refused")\n',
+    replace: `remember("refused")
+  if #own > 0 then redis.call("DEL", unpack(own)) end\n`,
+    guarantee:
+      "several keys: a late copy of its acquire gives away none that a holder still has, when another is refused",
+  },
+  {
+    name: "several keys: refused, the process of those still held dies",
+    script: "acquire",
+    find: 'remember("refused")\n',
+    replace: 'remember("refused")\n  redis.call("DEL", procKey)\n',
+    guarantee:
+      "several keys: a late copy of its acquire gives away none that a holder still has, when another is refused",
   },
   {
     name: "several keys: holding one counts as holding all",
