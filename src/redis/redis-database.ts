@@ -26,6 +26,7 @@ import { bounded } from "../runtime.ts";
 import type { RedisClient } from "./client.ts";
 import type { Command, Names } from "./command.ts";
 import { isUnknownScript, toDatabaseError, unreadableReply } from "./failure.ts";
+import { decodeReply } from "./reply.ts";
 import { acquireCommand } from "./lua/acquire.ts";
 import { forceDeleteCommand } from "./lua/force-delete.ts";
 import { inspectCommand } from "./lua/inspect.ts";
@@ -208,8 +209,8 @@ export class RedisDatabase extends Database {
       throw this.report(toDatabaseError(operation, outcome.error, this.#names));
     }
     if (outcome.ended !== "done") throw this.report(noAnswerWithin(this.requestTimeout, operation));
-    const [status, ...rest]: readonly unknown[] = Array.isArray(outcome.value) ? outcome.value : [];
-    const decoded = typeof status === "string" ? decode({ status, rest }) : undefined;
+    const value = decodeReply(outcome.value);
+    const decoded = value && decode(value);
     if (decoded === undefined) throw this.report(unreadableReply(operation));
     return decoded;
   }

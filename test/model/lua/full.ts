@@ -45,9 +45,9 @@ export const FULL: readonly LuaMutant[] = [
   {
     name: "R5: a release writes its tombstone before it deletes",
     script: "release",
-    find: '    redis.call("DEL", lockKey)\n',
+    find: '    redis.call("DEL", lockKey, procKey)\n',
     replace: `    redis.call("SET", goneKey, "released", "PX", graceMs)
-    redis.call("DEL", lockKey)\n`,
+    redis.call("DEL", lockKey, procKey)\n`,
     guarantee: "R5 a release on a full database frees the key",
   },
   {
@@ -68,8 +68,8 @@ redis.call("DEL", lockKey)\n`,
   {
     name: "R5: an acquire fails when there is no room to remember it",
     script: "acquire",
-    find: 'redis.pcall("SET", KEYS[2 + 2 * i],',
-    replace: 'redis.call("SET", KEYS[2 + 2 * i],',
+    find: 'redis.pcall("SET", KEYS[2 + 2 * i], reason,',
+    replace: 'redis.call("SET", KEYS[2 + 2 * i], reason,',
     guarantee: "R5 a refusal on a full database is answered",
   },
 ];
