@@ -32,7 +32,7 @@ import { forceDeleteCommand } from "./lua/force-delete.ts";
 import { inspectCommand } from "./lua/inspect.ts";
 import { readCommand } from "./lua/read.ts";
 import { releaseCommand } from "./lua/release.ts";
-import { renewCommand } from "./lua/renew.ts";
+import { renewCommands } from "./lua/renew.ts";
 import { saveProcessCommand } from "./lua/save-process.ts";
 import { tryCreateCommand } from "./lua/try-create.ts";
 import { tryDeleteCommand } from "./lua/try-delete.ts";
@@ -120,7 +120,8 @@ export class RedisDatabase extends Database {
 
   override async renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
     const processData = JSON.stringify(createProcessData(this.runtime.now()));
-    return this.#run(renewCommand(this.#names, requests, processData));
+    const commands = renewCommands(this.#names, requests, processData);
+    return (await Promise.all(commands.map((command) => this.#run(command)))).flat();
   }
 
   override async release(request: ReleaseRequest): Promise<ReleaseOutcome> {

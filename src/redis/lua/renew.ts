@@ -32,7 +32,24 @@ end
 return { "SUCCESS", statuses }
 `);
 
-export function renewCommand(
+/** Locks of one script: while it runs, Redis answers nobody else. */
+const MAX_RENEWALS = 100;
+
+/** As many commands as it takes, each by itself. */
+export function renewCommands(
+  names: Names,
+  requests: readonly RenewRequest[],
+  processData: string,
+): Command<readonly RenewOutcome[]>[] {
+  const commands: Command<readonly RenewOutcome[]>[] = [];
+  for (let from = 0; from < requests.length; from += MAX_RENEWALS) {
+    const some = requests.slice(from, from + MAX_RENEWALS);
+    commands.push(renewCommand(names, some, processData));
+  }
+  return commands;
+}
+
+function renewCommand(
   names: Names,
   requests: readonly RenewRequest[],
   processData: string,
