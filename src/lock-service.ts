@@ -58,7 +58,7 @@ export class LockService {
 
   /**
    * This service for one request: its locks last through that request's `waitUntil`, up to its
-   * `deadline`, and are all renewed in one command. What is left out stays as it was.
+   * `deadline`, and are all renewed together. What is left out stays as it was.
    *
    * @param context the platform's own context, such as Cloudflare's `ExecutionContext`, or an object
    *   with `waitUntil`, `deadline` or `signal`; other fields are ignored

@@ -1,7 +1,7 @@
 import type { RenewalPlan } from "../auto-renew.ts";
 import type { Claims, LeaseTimes, ReleaseOutcome } from "../database/operations.ts";
 import { LockLostError, classifyFailure } from "../errors.ts";
-import { IN_BACKGROUND, elapsed, type Instant } from "../runtime.ts";
+import { IN_BACKGROUND, OVER, elapsed, type Instant } from "../runtime.ts";
 import type { LockIdentity } from "../lock-events.ts";
 import type { LeaseContext } from "./context.ts";
 import { Release, isOwnRelease, type ReleaseVerdict } from "./release.ts";
@@ -33,8 +33,8 @@ export interface LeaseKeeper {
   readonly context: LeaseContext;
   /** Renews in one command, sent at `since`; rejects when there is no answer. */
   renew(renewals: readonly Renewal[], since: Instant): Promise<void>;
-  /** What is to be renewed has changed. */
-  reschedule(): void;
+  /** Whether it is to be renewed, or how soon, has changed. */
+  reschedule(lease: Lease): void;
   /** The lease is over. */
   remove(lease: Lease): void;
 }
@@ -136,7 +136,7 @@ export class Lease {
     this.#lost = error;
     this.#loss.abort(error);
     this.context.emit({ type: "lost", ...this.identity, error });
-    this.#keeper.reschedule();
+    this.#keeper.reschedule(this);
   }
 
   /** Notices when its time runs out. */
@@ -161,7 +161,7 @@ export class Lease {
 
   stopRenewing(): void {
     this.isRenewing = false;
-    this.#keeper.reschedule();
+    this.#keeper.reschedule(this);
   }
 
   /**
@@ -217,7 +217,7 @@ export class Lease {
     // Refused permanently: the next call may try again, for as long as the lock can last.
     this.#release = undefined;
     if (waitUntil === undefined) return;
-    void runtime.sleep(this.longestMs, this.ended, IN_BACKGROUND).then(() => this.#end.abort());
+    void runtime.sleep(this.longestMs, this.ended, IN_BACKGROUND).then(() => this.#end.abort(OVER));
   }
 
   /** Ends it without a release: it is no longer relied on, and its lock expires with its TTL. */
@@ -229,7 +229,7 @@ export class Lease {
   }
 
   #finish(): void {
-    this.#end.abort();
+    this.#end.abort(OVER);
     this.#keeper.remove(this);
   }
 }

@@ -2,20 +2,24 @@ import { MIN_RENEWAL_GAP_MS } from "../auto-renew.ts";
 import { MIN_TTL_MS } from "../check.ts";
 import type { LeaseTimes, RenewRequest } from "../database/operations.ts";
 import { RESEND_PAUSES, backoffDelay } from "../retry.ts";
-import { IN_BACKGROUND, bounded, elapsed, type Instant } from "../runtime.ts";
+import { IN_BACKGROUND, OVER, bounded, elapsed, type Instant } from "../runtime.ts";
 import type { LeaseContext } from "./context.ts";
-import { Lease, type LeaseGrant, type LeaseKeeper, type Renewal } from "./lease.ts";
+import { Lease, type LeaseGrant, type LeaseKeeper, type Proof, type Renewal } from "./lease.ts";
 import { Pledge } from "./pledge.ts";
 
 /**
- * The leases of one request (compare etcd's sessions), renewed all in one command for as long as there
- * is one to renew and the platform lets the request live.
+ * The leases of one request (compare etcd's sessions), renewed all together for as long as there is one
+ * to renew and the platform lets the request live.
  */
 export class Session implements LeaseKeeper {
   readonly context: LeaseContext;
-  readonly #leases = new Set<Lease>();
+  /** By key, until their release. */
+  readonly #leases = new Map<string, Lease>();
+  readonly #renewing = new Set<Lease>();
   /** Interrupts the wait for the next renewal; undefined while none is needed. */
   #pause: AbortController | undefined;
+  /** When that wait ends. */
+  #wake: Proof | undefined;
   #lastTick: Instant | undefined;
 
   constructor(context: LeaseContext) {
@@ -36,57 +40,71 @@ export class Session implements LeaseKeeper {
   /** Keeps what was acquired, until its release. */
   hold(grant: LeaseGrant): Lease {
     const lease = new Lease(this, grant);
-    this.#leases.add(lease);
+    for (const key of grant.keys) this.#leases.set(key, lease);
     lease.watched = lease.watch();
-    this.reschedule();
+    this.reschedule(lease);
     return lease;
   }
 
   /** Whether a key is held, and not being released. */
   holds(key: string): boolean {
-    return [...this.#leases].some((lease) => lease.grant.keys.includes(key) && lease.isHeld());
+    return this.#leases.get(key)?.isHeld() ?? false;
   }
 
   remove(lease: Lease): void {
-    this.#leases.delete(lease);
+    for (const key of lease.grant.keys) {
+      if (this.#leases.get(key) === lease) this.#leases.delete(key);
+    }
   }
 
-  /** Recomputes when the next renewal is due. */
-  reschedule(): void {
+  /** Recomputes when the next renewal is due, if this lease may change it: not for each of many held. */
+  reschedule(lease: Lease): void {
+    if (lease.isRenewing) this.#renewing.add(lease);
+    else this.#renewing.delete(lease);
     if (this.#pause === undefined) void this.#run();
-    else this.#pause.abort();
+    else if (this.#renewing.size === 0 || this.#isSooner(lease)) this.#pause.abort(OVER);
+  }
+
+  /** Whether it is due before the wait for the next renewal ends. */
+  #isSooner(lease: Lease): boolean {
+    if (!lease.isRenewing || this.#wake === undefined) return false;
+    const now = this.context.runtime.now();
+    const { since, ms } = this.#wake;
+    return this.#untilDue(lease, now) < ms - elapsed(since, now);
   }
 
   /** A chain of pauses and renewals; ends when there is nothing left to renew. */
   async #run(): Promise<void> {
     const { runtime } = this.context;
-    for (;;) {
-      const renewing = this.#renewing();
-      if (renewing.length === 0) {
-        this.#pause = undefined;
-        return;
-      }
+    while (this.#renewing.size > 0) {
       this.#pause = new AbortController();
       const { signal } = this.#pause;
-      await runtime.sleep(this.#untilNextTick(renewing), signal, IN_BACKGROUND);
-      if (!signal.aborted) await this.#tick(signal);
+      const now = runtime.now();
+      const [soonest, dueMs] = this.#soonest(now);
+      const sinceTick = this.#lastTick === undefined ? Infinity : elapsed(this.#lastTick, now);
+      const ms = Math.max(dueMs, MIN_RENEWAL_GAP_MS - sinceTick, 0);
+      this.#wake = { since: now, ms };
+      await runtime.sleep(ms, signal, IN_BACKGROUND);
+      // Released meanwhile, it wakes nobody: another is due, and perhaps later.
+      if (!signal.aborted && soonest?.isRenewing) await this.#tick(signal);
     }
+    this.#pause = undefined;
   }
 
-  #renewing(): Lease[] {
-    return [...this.#leases].filter((lease) => lease.isRenewing);
+  #soonest(now: Instant): readonly [Lease | undefined, number] {
+    let soonest: Lease | undefined;
+    let leastMs = Infinity;
+    for (const lease of this.#renewing) {
+      const dueMs = this.#untilDue(lease, now);
+      if (dueMs < leastMs) [soonest, leastMs] = [lease, dueMs];
+    }
+    return [soonest, leastMs];
   }
 
-  #untilNextTick(renewing: readonly Lease[]): number {
+  #untilDue({ sentAt, grant, failures }: Lease, now: Instant): number {
     const { runtime } = this.context;
-    const now = runtime.now();
-    const sinceTick = this.#lastTick === undefined ? Infinity : elapsed(this.#lastTick, now);
-    let dueMs = Infinity;
-    for (const { sentAt, grant, failures } of renewing) {
-      const retryMs = failures > 0 ? backoffDelay(RESEND_PAUSES, failures - 1, runtime) : Infinity;
-      dueMs = Math.min(dueMs, Math.min(grant.renewal.intervalMs, retryMs) - elapsed(sentAt, now));
-    }
-    return Math.max(dueMs, MIN_RENEWAL_GAP_MS - sinceTick, 0);
+    const retryMs = failures > 0 ? backoffDelay(RESEND_PAUSES, failures - 1, runtime) : Infinity;
+    return Math.min(grant.renewal.intervalMs, retryMs) - elapsed(sentAt, now);
   }
 
   /** Renews every lease that is renewed at all, due or not, in one command. */
@@ -103,10 +121,12 @@ export class Session implements LeaseKeeper {
     const renewal = this.renew(renewals, now).catch((error: unknown) => {
       countFailure();
       for (const [{ identity }] of renewals) emit({ type: "renewalFailed", ...identity, error });
-      this.reschedule();
+      this.#pause?.abort(OVER);
     });
     // The next renewal overtakes one that hangs; its answer still counts, from when it was sent.
-    const patienceMs = Math.min(...renewals.map(([{ grant }]) => grant.renewal.intervalMs));
+    let patienceMs = Infinity;
+    for (const [{ grant }] of renewals) patienceMs = Math.min(patienceMs, grant.renewal.intervalMs);
+    this.#wake = { since: now, ms: patienceMs };
     const sent = await bounded(runtime, renewal, patienceMs, interrupt);
     if (sent.ended === "late") countFailure();
   }
@@ -114,18 +134,23 @@ export class Session implements LeaseKeeper {
   /** What to request for each lease that is still to be renewed. */
   #renewalsAt(now: Instant): readonly Renewal[] {
     const renewals: Renewal[] = [];
-    for (const lease of this.#renewing()) {
+    for (const lease of this.#renewing) {
       const times = renewTimes(lease, now);
       if (times === undefined) {
-        lease.isRenewing = false;
+        this.#stop(lease);
       } else if (lease.heldMs(now) >= lease.grant.renewal.maxHoldMs) {
-        lease.isRenewing = false;
+        this.#stop(lease);
         this.context.emit({ type: "maxHold", ...lease.identity });
       } else {
         renewals.push([lease, times]);
       }
     }
     return renewals;
+  }
+
+  #stop(lease: Lease): void {
+    lease.isRenewing = false;
+    this.#renewing.delete(lease);
   }
 
   /**

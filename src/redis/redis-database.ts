@@ -27,12 +27,13 @@ import { bounded } from "../runtime.ts";
 import type { RedisClient } from "./client.ts";
 import type { Command, Names } from "./command.ts";
 import { isUnknownScript, toDatabaseError, unreadableReply } from "./failure.ts";
+import { decodeReply } from "./reply.ts";
 import { acquireCommand } from "./lua/acquire.ts";
 import { forceDeleteCommand } from "./lua/force-delete.ts";
 import { inspectCommand } from "./lua/inspect.ts";
 import { readCommand } from "./lua/read.ts";
 import { releaseCommand } from "./lua/release.ts";
-import { renewCommand } from "./lua/renew.ts";
+import { renewCommands } from "./lua/renew.ts";
 import { saveProcessCommand } from "./lua/save-process.ts";
 import { tryCreateCommand } from "./lua/try-create.ts";
 import { tryDeleteCommand } from "./lua/try-delete.ts";
@@ -119,7 +120,8 @@ export class RedisDatabase extends Database {
 
   override async renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
     const processData = JSON.stringify(createProcessData(this.runtime.now()));
-    return this.#run(renewCommand(this.#names, requests, processData));
+    const commands = renewCommands(this.#names, requests, processData);
+    return (await Promise.all(commands.map((command) => this.#run(command)))).flat();
   }
 
   override async release(request: ReleaseRequest): Promise<ReleaseOutcome> {
@@ -208,8 +210,8 @@ export class RedisDatabase extends Database {
       throw this.report(toDatabaseError(operation, outcome.error, this.#names));
     }
     if (outcome.ended !== "done") throw this.report(noAnswerWithin(this.requestTimeout, operation));
-    const [status, ...rest]: readonly unknown[] = Array.isArray(outcome.value) ? outcome.value : [];
-    const decoded = typeof status === "string" ? decode({ status, rest }) : undefined;
+    const value = decodeReply(outcome.value);
+    const decoded = value && decode(value);
     if (decoded === undefined) throw this.report(unreadableReply(operation));
     return decoded;
   }

@@ -9,6 +9,14 @@ import type { Reply } from "./command.ts";
  * else makes a decoder return undefined.
  */
 
+/** Undefined for what none of our scripts returns. A text costs Redis less to build than a list. */
+export function decodeReply(value: unknown): Reply | undefined {
+  const isText = typeof value === "string" && /^(?:GRANTED \d+|RELEASED)$/.test(value);
+  const parts: unknown = isText ? value.split(" ") : value;
+  const [status, ...rest]: readonly unknown[] = Array.isArray(parts) ? parts : [];
+  return typeof status === "string" ? { status, rest } : undefined;
+}
+
 /** Remaining time from PTTL: null for a key without expiry. */
 export function decodeRemaining(value: unknown): number | null | undefined {
   const ms = decodeInteger(value);

@@ -68,9 +68,10 @@ const GARBAGE: readonly unknown[] = [
   [null],
   ["OK"],
   ["SUCCESS"],
-  ["SUCCESS", "no fence", 0, "", 0],
+  ["GRANTED", "no fence"],
+  "GRANTED no fence",
   ["SOMEONE_ELSE_HOLDS_LOCK", "", 9, "", 10],
-  { result: ["SUCCESS", "1", 0, "", 0] },
+  { result: ["GRANTED", "1"] },
   "<html></html>",
 ];
 

@@ -29,9 +29,8 @@ function granter(): RedisClient & { asked: number } {
     },
     async eval(script, keys, args) {
       await client.eval(script, keys, args);
-      return script.includes("leasehold:acquire")
-        ? ["SUCCESS", "1", 0, "", 0]
-        : ["SUCCESS", ["SUCCESS"]];
+      if (script.includes("leasehold:acquire")) return "GRANTED 1";
+      return script.includes("leasehold:release") ? "RELEASED" : ["SUCCESS", ["SUCCESS"]];
     },
   };
 }

@@ -23,7 +23,7 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
   acquire(backend, keys, args) {
     const [count, ttlMs = 0, livenessMs = 0] = args.slice(0, 3).map(Number);
     const claims = claimsOf(keys.slice(2), args.slice(6), count);
-    const suspects = triples(args.slice(6 + 2 * claims.length)).map(
+    const suspects = triples(args.slice(6 + claims.length, -1)).map(
       ([claimNumber, ownerHash, processHash]) => {
         return { key: claims[Number(claimNumber) - 1]?.key ?? "", ownerHash, processHash };
       },
@@ -36,9 +36,9 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
       (outcome) => {
         if (outcome.status === "granted") {
           const { fence, takenOver = "" } = outcome;
-          return ["SUCCESS", String(fence), numberOf(takenOver), "", 0];
+          return ["GRANTED", String(fence), numberOf(takenOver)];
         }
-        if (outcome.status !== "held") return [outcome.status.toUpperCase(), "", 0, "", 0];
+        if (outcome.status !== "held") return [outcome.status.toUpperCase()];
         const { key, lockData, remainingMs } = outcome;
         return ["SOMEONE_ELSE_HOLDS_LOCK", "", numberOf(key), text(lockData), remainingMs ?? -1];
       },
@@ -58,21 +58,16 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
       (outcomes) => ["SUCCESS", outcomes.map((one) => (one === "renewed" ? "SUCCESS" : "LOST"))],
     );
   },
-  release(backend, [process = "", ...keys], [, fence = "", ...ownerHashes]) {
-    const claims = ownerHashes.map((ownerHash, index): Claim => {
-      const trace = /#(.*)$/.exec(ownerHash)?.[1];
-      const lockData = { ownerHash, processHash: process.slice("proc:".length), trace };
-      return { key: keyOf(keys[2 * index]), lockData: lockData as LockData };
+  release(backend, [, ...keys], [, ...records]) {
+    const claims = records.map((json, index): Claim => {
+      return { key: keyOf(keys[2 * index]), lockData: record(json) };
     });
-    const request = {
-      claims: atLeastOne(claims),
-      fence: fence === "" ? undefined : Number(fence),
-    };
+    const request = { claims: atLeastOne(claims), fence: claims[0]?.lockData.fence };
     return exchange(
       { operation: "release", request },
       () => backend.release(request),
       ({ status, lockData, ...rest }) => [
-        { released: "SUCCESS", missing: "NO_KEY", held: "SOMEONE_ELSE_HOLDS_LOCK" }[status],
+        { released: "RELEASED", missing: "NO_KEY", held: "SOMEONE_ELSE_HOLDS_LOCK" }[status],
         text(lockData),
         "isTaken" in rest ? 1 : 0,
       ],
@@ -111,7 +106,7 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
 
 function claimsOf(keys: readonly string[], args: readonly string[], count = 0): Claims {
   const claims = Array.from({ length: count }, (_, index): Claim => {
-    return { key: keyOf(keys[2 * index]), lockData: record(`${args[2 * index + 1]}}`) };
+    return { key: keyOf(keys[2 * index]), lockData: record(`${args[index]}}`) };
   });
   return atLeastOne(claims);
 }

@@ -30,14 +30,18 @@ describe.skipIf(onlyBorrowedRedis)("a real refusal", () => {
     ["~*", "+@all", "-pttl"],
   ])("R9 an acquire refused to a user with %s %s %s has left nothing behind", async (...rights) => {
     const scene = own.open();
+    // Where nothing at all is stored, an acquire reads nothing.
+    const stored = rights.includes("-pttl") ? "held by hand" : "";
+    await scene.command("SET", scene.lockKey(), stored);
     await scene.command("ACL", "SETUSER", "limited", "reset", "on", ">secret", ...rights);
     const front = await own.front("limited:secret@");
     const database = new RedisDatabase(clientOf(front), { prefix: scene.prefix });
     const { claims } = scene.owner();
     const refused = database.acquire({ claims, ttlMs: 1_000, livenessMs: 1_000, suspects: [] });
     await expect(refused).rejects.toMatchObject({ applied: "no", retriable: false });
+    expect(await scene.text(scene.lockKey())).toBe(stored);
     // A counter that was seeded does no harm.
-    await scene.command("DEL", scene.fenceKey());
+    await scene.command("DEL", scene.fenceKey(), scene.lockKey());
     expect(await scene.command("KEYS", `${scene.prefix}*`)).toEqual([]);
     await scene.command("ACL", "DELUSER", "limited");
   });

@@ -59,6 +59,24 @@ describe.each([
     await Promise.all(held.map((lock) => lock.release()));
   });
 
+  it("a renewal of more than 100 locks is several commands, as Redis answers nobody during one", async () => {
+    const { database, counters, scene } = open();
+    const owner = scene.owner(["0", ...Array.from({ length: 249 }, (__, at) => `${at + 1}`)]);
+    await owner.acquire();
+    counters.reset();
+    const requests = owner.claims.map(({ key, lockData }) => ({
+      key,
+      lockData: { ...lockData, ...(owner.fence === undefined ? {} : { fence: owner.fence }) },
+      ttlMs: TTL_MS,
+      livenessMs: TTL_MS,
+    }));
+    await scene.command("DEL", scene.lockKey("249"));
+    const outcomes = await database.renew(requests);
+    expect(outcomes).toEqual([...Array.from({ length: 249 }, () => "renewed"), "lost"]);
+    expect(counters.byScript).toEqual({ renew: 3 });
+    await owner.release();
+  });
+
   it("a refusal by a lock of the service costs 1 request", async () => {
     const { locks, counters } = open();
     const lock = await locks.acquire("key", ONCE);

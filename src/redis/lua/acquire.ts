@@ -3,82 +3,89 @@ import { LockStatus } from "../../database/lock-status.ts";
 import type { AcquireOutcome, AcquireRequest } from "../../database/operations.ts";
 import type { Command, Names, Reply } from "../command.ts";
 import { decodeRemaining } from "../reply.ts";
-import { luaWithRecords } from "./records.ts";
+import { RECORDS, lua } from "./records.ts";
 
 /**
  * Takes all claims or none. Refused or granted, it is remembered: the same request delivered again,
  * when the keys are free and its caller has gone, must not take them for nobody.
  *
  * KEYS: fence, proc, then lock and gone of each claim, then proc and gone of each suspect.
- * ARGV: claims, ttlMs, livenessMs, graceMs, first fence, process data, then owner hash and record
- * (open at its end, for the fence) of each claim, then claim number, owner hash and process hash of
- * each suspect, then the highest fence seen.
- * Returns { status, fence, claim number, record, remaining ms }.
+ * ARGV: claims, ttlMs, livenessMs, graceMs, first fence, process data, then the record of each claim (open
+ * at its end, for the fence), then claim number, owner hash and process hash of each suspect, then the
+ * highest fence seen.
+ * Returns "GRANTED fence" where nothing was stored, or { status, fence, claim number, record, remaining ms }.
  */
-const ACQUIRE = /* @__PURE__ */ luaWithRecords(`-- leasehold:acquire
-local fenceKey, procKey = KEYS[1], KEYS[2]
-local claims, ttlMs, livenessMs = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local graceMs, firstFence, processData = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
-local highestFence = tonumber(ARGV[#ARGV])
+const ACQUIRE = /* @__PURE__ */ lua(`-- leasehold:acquire
+local fenceKey, procKey, claims = KEYS[1], KEYS[2], tonumber(ARGV[1])
+local ttlMs, livenessMs, graceMs = ARGV[2], ARGV[3], ARGV[4]
+local firstFence, processData, highestFence = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[#ARGV])
+local procMs, ownMs, suspects, taken = livenessMs, nil, nil, nil
 
-local suspects = {}
-for s = 1, (#KEYS - 2 - 2 * claims) / 2 do
-  local k, a = 2 + 2 * claims + 2 * s - 1, 6 + 2 * claims + 3 * s - 2
-  suspects[tonumber(ARGV[a])] = {
-    proc = KEYS[k], gone = KEYS[k + 1], ownerHash = ARGV[a + 1], processHash = ARGV[a + 2]
-  }
-end
-
--- By pcall: a full database that has no room for it must answer all the same.
-local function remember(reason)
-  for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], reason, "PX", graceMs) end
-end
-
-local own, taken, was, ownFence, isGone, refusal = {}, {}, {}, "", false, nil
-for i = 1, claims do
-  local lockKey, ownerHash, suspect = KEYS[1 + 2 * i], ARGV[5 + 2 * i], suspects[i]
-  local raw, record = read(lockKey)
-  local reason = redis.pcall("GET", KEYS[2 + 2 * i])
-  if reason == "refused" or reason == "granted" then was[reason] = true
-  elseif reason then isGone = true end
-  if record and record.ownerHash == ownerHash then
-    own[#own + 1], ownFence = lockKey, fenceOf(record)
-  elseif record and suspect and record.ownerHash == suspect.ownerHash
-    and record.processHash == suspect.processHash
-    and redis.call("EXISTS", suspect.proc) == 0 then
-    taken[#taken + 1] = i
-  elseif raw ~= "" and not refusal then
-    refusal = { "SOMEONE_ELSE_HOLDS_LOCK", "", i, record and raw or "", redis.call("PTTL", lockKey) }
+-- An uncontended acquire finds nothing at any of them: there is nothing to read, and no helper to make.
+-- (unpack has a limit.)
+if claims > 1000 or redis.call("EXISTS", unpack(KEYS, 2, 2 + 2 * claims)) > 0 then
+  ${RECORDS}
+  suspects, taken = {}, {}
+  for s = 1, (#KEYS - 2 - 2 * claims) / 2 do
+    local k, a = 2 + 2 * claims + 2 * s - 1, 6 + claims + 3 * s - 2
+    suspects[tonumber(ARGV[a])] = {
+      proc = KEYS[k], gone = KEYS[k + 1], ownerHash = ARGV[a + 1], processHash = ARGV[a + 2]
+    }
   end
-end
 
--- What it still has of several keys it keeps: its holder may believe in them.
-if isGone or refusal or was.refused or (was.granted and #own == 0) then
-  if isGone or not refusal then
-    for i = 1, claims do lengthen(KEYS[2 + 2 * i], graceMs) end
-    return { "GONE", "", 0, "", 0 }
+  -- By pcall: a full database that has no room for it must answer all the same.
+  local function remember(reason)
+    for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], reason, "PX", graceMs) end
   end
-  -- Changes nothing that stays, but then the script has written: so that a full Redis has room for the rest.
-  redis.call("PEXPIRE", KEYS[4], graceMs)
-  remember("refused")
-  return refusal
-end
 
-if #own == claims then
-  if redis.call("EXISTS", procKey) == 0 then
-    -- Nobody may believe in it any more: it must not stand in the way of the next token.
-    redis.call("DEL", unpack(own))
-    remember("lost")
-    return { "LOST", "", 0, "", 0 }
+  local own, was, ownFence, isGone, refusal = {}, {}, "", false, nil
+  for i = 1, claims do
+    local lockKey, suspect = KEYS[1 + 2 * i], suspects[i]
+    local ownerHash = cjson.decode(ARGV[6 + i] .. "}").ownerHash
+    local raw, record = read(redis.pcall("GET", lockKey))
+    local reason = redis.pcall("GET", KEYS[2 + 2 * i])
+    if reason == "refused" or reason == "granted" then was[reason] = true
+    elseif reason then isGone = true end
+    if record and record.ownerHash == ownerHash then
+      own[#own + 1], ownFence = lockKey, fenceOf(record)
+    elseif record and suspect and record.ownerHash == suspect.ownerHash
+      and record.processHash == suspect.processHash
+      and redis.call("EXISTS", suspect.proc) == 0 then
+      taken[#taken + 1] = i
+    elseif raw ~= "" and not refusal then
+      refusal = { "SOMEONE_ELSE_HOLDS_LOCK", "", i, record and raw or "", redis.call("PTTL", lockKey) }
+    end
   end
-  for i = 1, claims do lengthen(own[i], ttlMs) end
-  lengthen(procKey, livenessMs)
-  remember("granted")
-  return { "SUCCESS", ownFence, 0, "", 0 }
+
+  -- What it still has of several keys it keeps: its holder may believe in them.
+  if isGone or refusal or was.refused or (was.granted and #own == 0) then
+    if isGone or not refusal then
+      for i = 1, claims do lengthen(KEYS[2 + 2 * i], graceMs) end
+      return { "GONE" }
+    end
+    -- Changes nothing that stays, but then the script has written: so that a full Redis has room for the rest.
+    redis.call("PEXPIRE", KEYS[4], graceMs)
+    remember("refused")
+    return refusal
+  end
+
+  if #own == claims then
+    if redis.call("EXISTS", procKey) == 0 then
+      -- Nobody may believe in it any more: it must not stand in the way of the next token.
+      redis.call("DEL", unpack(own))
+      remember("lost")
+      return { "LOST" }
+    end
+    for i = 1, claims do lengthen(own[i], ttlMs) end
+    lengthen(procKey, livenessMs)
+    remember("granted")
+    return { "GRANTED", ownFence }
+  end
+
+  procMs, ownMs = remaining(procKey, livenessMs), {}
+  for i = 1, #own do ownMs[own[i]] = remaining(own[i], ttlMs) end
 end
 
-local procMs, ownMs = remaining(procKey, livenessMs), {}
-for i = 1, #own do ownMs[own[i]] = remaining(own[i], ttlMs) end
 local fence = redis.call("INCR", fenceKey)
 -- An absent counter starts at the clock, and one that lags above what its client has seen.
 local least = math.max(highestFence, fence <= 1 and firstFence or 0)
@@ -89,13 +96,14 @@ if fence >= 2^53 then return redis.error_reply("WRONGTYPE not an integer below 2
 fence = string.format("%.0f", fence)
 for i = 1, claims do
   local lockKey = KEYS[1 + 2 * i]
-  local record = ARGV[6 + 2 * i] .. ',"fence":' .. fence .. "}"
-  redis.call("SET", lockKey, record, "PX", ownMs[lockKey] or ttlMs)
+  local record = ARGV[6 + i] .. ',"fence":' .. fence .. "}"
+  redis.call("SET", lockKey, record, "PX", ownMs and ownMs[lockKey] or ttlMs)
 end
 redis.call("SET", procKey, processData, "PX", procMs)
-remember("granted")
+for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], "granted", "PX", graceMs) end
+if not taken then return "GRANTED " .. fence end
 for i = 1, #taken do redis.pcall("SET", suspects[taken[i]].gone, "taken", "PX", graceMs) end
-return { "SUCCESS", fence, taken[1] or 0, "", 0 }
+return { "GRANTED", fence, taken[1] }
 `);
 
 /** What an acquire needs beside the request. */
@@ -120,7 +128,7 @@ export function acquireCommand(
   for (const { key, lockData } of claims) {
     keys.push(names.lock + key, names.tombstone + lockData.ownerHash);
     // The script closes the record behind the fence it draws.
-    args.push(lockData.ownerHash, JSON.stringify(lockData).slice(0, -1));
+    args.push(JSON.stringify(lockData).slice(0, -1));
   }
   for (const { key, ownerHash, processHash } of suspects) {
     const claimNumber = claims.findIndex((claim) => claim.key === key) + 1;
@@ -143,7 +151,7 @@ function decodeAcquire(
       return { status: "gone" };
     case "LOST":
       return { status: "lost" };
-    case LockStatus.SUCCESS: {
+    case "GRANTED": {
       const fence = decodeInteger(fenceText);
       return fence === undefined ? undefined : { status: "granted", fence, takenOver: key };
     }

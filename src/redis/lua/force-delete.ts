@@ -1,6 +1,6 @@
 import { LockStatus } from "../../database/lock-status.ts";
 import type { Command, Names, Reply } from "../command.ts";
-import { luaWithRecords } from "./records.ts";
+import { RECORDS, lua } from "./records.ts";
 
 /**
  * Deletes the lock of one owner, whoever asks; or what was seen there and is no lock record.
@@ -9,10 +9,10 @@ import { luaWithRecords } from "./records.ts";
  * ARGV: graceMs, owner hash ("" for none), digest of what was seen.
  * Returns { status }.
  */
-const FORCE_DELETE = /* @__PURE__ */ luaWithRecords(`-- leasehold:force-delete
-local lockKey, goneKey = KEYS[1], KEYS[2]
+const FORCE_DELETE = /* @__PURE__ */ lua(`-- leasehold:force-delete
+${RECORDS}local lockKey, goneKey = KEYS[1], KEYS[2]
 local graceMs, ownerHash, digest = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local raw, record = read(lockKey)
+local raw, record = read(redis.pcall("GET", lockKey))
 -- The same command sent twice.
 if goneKey and redis.pcall("GET", goneKey) == "forced" then return { "SUCCESS" } end
 local isIt = record and record.ownerHash == ownerHash

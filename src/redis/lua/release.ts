@@ -2,7 +2,7 @@ import { decodeInteger, decodeLockData, processHashOf } from "../../database/loc
 import { LockStatus } from "../../database/lock-status.ts";
 import type { ReleaseOutcome, ReleaseRequest } from "../../database/operations.ts";
 import type { Command, Names, Reply } from "../command.ts";
-import { luaWithRecords } from "./records.ts";
+import { RECORDS, lua } from "./records.ts";
 
 /**
  * Gives claims back. The tombstone says why the owner hash ended, and stays whatever was found:
@@ -10,24 +10,34 @@ import { luaWithRecords } from "./records.ts";
  * sent twice succeeds twice, and one that came too late never does.
  *
  * KEYS: proc, then lock and gone of each claim.
- * ARGV: graceMs, fence ("" for any), then owner hash of each claim.
- * Returns { status, record, 1 if one of them was taken over or forced }.
+ * ARGV: graceMs, then the record of each claim, without a fence where any will do. Stored is that text,
+ * unless it has been renewed: most often there is nothing to decode.
+ * Returns "RELEASED", or { status, record, 1 if one of them was taken over or forced }.
  */
-const RELEASE = /* @__PURE__ */ luaWithRecords(`-- leasehold:release
-local procKey, graceMs, fence = KEYS[1], tonumber(ARGV[1]), ARGV[2]
+const RELEASE = /* @__PURE__ */ lua(`-- leasehold:release
+local procKey, graceMs = KEYS[1], ARGV[1]
 local status, holder, isTaken = "SUCCESS", "", 0
-for i = 1, (#KEYS - 1) / 2 do
-  local lockKey, goneKey, ownerHash = KEYS[2 * i], KEYS[2 * i + 1], ARGV[2 + i]
-  local raw, record = read(lockKey)
-  local reason = redis.pcall("GET", goneKey)
-  if type(reason) ~= "string" then reason = "lost" end
-  if record and record.ownerHash == ownerHash then
-    redis.call("DEL", lockKey)
-    reason = (fence == "" or fence == fenceOf(record)) and "released" or "lost"
+for i = 1, #ARGV - 1 do
+  local lockKey, goneKey, claim = KEYS[2 * i], KEYS[2 * i + 1], ARGV[1 + i]
+  local stored, reason, raw, record = redis.pcall("GET", lockKey), nil, "", nil
+  if stored == claim then
+    reason = "released"
+  else
+    ${RECORDS}
+    raw, record = read(stored)
+    local own = cjson.decode(claim)
+    if record and record.ownerHash == own.ownerHash then
+      reason = (not own.fence or fenceOf(own) == fenceOf(record)) and "released" or "lost"
+    end
+  end
+  if reason then
+    redis.call("DEL", lockKey, procKey)
     raw = ""
   else
     -- Writes even if nothing is there: so that a full Redis has room for the tombstone.
     redis.call("DEL", procKey)
+    reason = redis.pcall("GET", goneKey)
+    if type(reason) ~= "string" then reason = "lost" end
   end
   if reason == "taken" or reason == "forced" then isTaken = 1 end
   if reason ~= "released" then
@@ -39,7 +49,7 @@ for i = 1, (#KEYS - 1) / 2 do
   end
   redis.pcall("SET", goneKey, reason, "PX", graceMs)
 end
-redis.call("DEL", procKey)
+if status == "SUCCESS" then return "RELEASED" end
 return { status, holder, isTaken }
 `);
 
@@ -49,10 +59,10 @@ export function releaseCommand(
   graceMs: number,
 ): Command<ReleaseOutcome> {
   const keys = [names.process + processHashOf(claims)];
-  const args = [String(graceMs), String(fence ?? "")];
+  const args = [String(graceMs)];
   for (const { key, lockData } of claims) {
     keys.push(names.lock + key, names.tombstone + lockData.ownerHash);
-    args.push(lockData.ownerHash);
+    args.push(JSON.stringify({ ...lockData, fence }));
   }
   return { operation: "release", script: RELEASE, keys, args, decode: decodeRelease };
 }
@@ -61,7 +71,7 @@ function decodeRelease({ status, rest }: Reply): ReleaseOutcome | undefined {
   const [record, taken] = rest;
   const isTaken = decodeInteger(taken) === 1 ? { isTaken: true as const } : {};
   switch (status) {
-    case LockStatus.SUCCESS:
+    case "RELEASED":
       return { status: "released", lockData: null };
     case LockStatus.NO_KEY:
       return { status: "missing", lockData: null, ...isTaken };

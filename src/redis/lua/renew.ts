@@ -1,7 +1,7 @@
 import { LockStatus } from "../../database/lock-status.ts";
 import type { RenewOutcome, RenewRequest } from "../../database/operations.ts";
 import type { Command, Names, Reply } from "../command.ts";
-import { luaWithRecords } from "./records.ts";
+import { RECORDS, lua } from "./records.ts";
 
 /**
  * Keeps claims alive: expiry first, so that a full database (OOM) cannot end a lease; then the
@@ -11,13 +11,13 @@ import { luaWithRecords } from "./records.ts";
  * ARGV: process data, then owner hash, fence, ttlMs, livenessMs and record of each claim.
  * Returns { "SUCCESS", { status of each claim } }.
  */
-const RENEW = /* @__PURE__ */ luaWithRecords(`-- leasehold:renew
-local processData, statuses = ARGV[1], {}
+const RENEW = /* @__PURE__ */ lua(`-- leasehold:renew
+${RECORDS}local processData, statuses = ARGV[1], {}
 for i = 1, #KEYS / 2 do
   local lockKey, procKey, a = KEYS[2 * i - 1], KEYS[2 * i], 5 * i - 3
   local ownerHash, fence, record = ARGV[a], ARGV[a + 1], ARGV[a + 4]
   local ttlMs, livenessMs = tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
-  local _, stored = read(lockKey)
+  local _, stored = read(redis.pcall("GET", lockKey))
   if stored and stored.ownerHash == ownerHash and fenceOf(stored) == fence
     and redis.call("EXISTS", procKey) == 1 then
     lengthen(lockKey, ttlMs)
@@ -32,7 +32,24 @@ end
 return { "SUCCESS", statuses }
 `);
 
-export function renewCommand(
+/** Locks of one script: while it runs, Redis answers nobody else. */
+const MAX_RENEWALS = 100;
+
+/** As many commands as it takes, each by itself. */
+export function renewCommands(
+  names: Names,
+  requests: readonly RenewRequest[],
+  processData: string,
+): Command<readonly RenewOutcome[]>[] {
+  const commands: Command<readonly RenewOutcome[]>[] = [];
+  for (let from = 0; from < requests.length; from += MAX_RENEWALS) {
+    const some = requests.slice(from, from + MAX_RENEWALS);
+    commands.push(renewCommand(names, some, processData));
+  }
+  return commands;
+}
+
+function renewCommand(
   names: Names,
   requests: readonly RenewRequest[],
   processData: string,

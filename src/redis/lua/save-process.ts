@@ -1,3 +1,4 @@
+import { LockStatus } from "../../database/lock-status.ts";
 import type { Command } from "../command.ts";
 import { lua } from "./records.ts";
 
@@ -18,6 +19,6 @@ export function saveProcessCommand(
     script: SAVE_PROCESS,
     keys: [processKey],
     args: [processData, String(ttlMs)],
-    decode: () => true,
+    decode: ({ status }) => status === LockStatus.SUCCESS || undefined,
   };
 }

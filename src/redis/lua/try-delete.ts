@@ -2,16 +2,16 @@ import { decodeLockData } from "../../database/lock-record.ts";
 import { LockStatus } from "../../database/lock-status.ts";
 import type { DeleteOutcome } from "../../database/primitives.ts";
 import type { Command, Names, Reply } from "../command.ts";
-import { luaWithRecords } from "./records.ts";
+import { RECORDS, lua } from "./records.ts";
 
 /**
  * Deletes a record of one owner.
  *
  * KEYS: lock. ARGV: owner hash. Returns { status, record }.
  */
-const TRY_DELETE = /* @__PURE__ */ luaWithRecords(`-- leasehold:try-delete
-local lockKey, ownerHash = KEYS[1], ARGV[1]
-local raw, stored = read(lockKey)
+const TRY_DELETE = /* @__PURE__ */ lua(`-- leasehold:try-delete
+${RECORDS}local lockKey, ownerHash = KEYS[1], ARGV[1]
+local raw, stored = read(redis.pcall("GET", lockKey))
 if raw == "" then return { "NO_KEY", "" } end
 if not stored or stored.ownerHash ~= ownerHash then
   return { "SOMEONE_ELSE_HOLDS_LOCK", stored and raw or "" }

@@ -165,5 +165,8 @@ export const fences: readonly Definition[] = [
     await owner.isLost({ fence: LARGE });
     await owner.isLost({ fence: LARGE + 2 });
     await owner.releases("released");
+    const next = scene.owner();
+    await next.acquires();
+    same((await next.release(LARGE + 1)).status, "missing", "a release under the fence before");
   }),
 ];

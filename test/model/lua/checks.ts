@@ -7,6 +7,30 @@ const STILL_LONG_MS = 300_000;
 /** Guarantees without a case in the conformance suite, although a bug in a script may violate them. */
 export const CHECKS: ReadonlyMap<string, (scene: BenchScene) => Promise<void>> = new Map([
   [
+    "R1 an acquire of a free key does not shorten a liveness that is there",
+    async (scene: BenchScene) => {
+      const owner = scene.owner();
+      const { processHash, procKey } = owner;
+      await scene.database.saveProcessData(
+        processHash,
+        scene.database.createProcessData(),
+        LONG_MS,
+      );
+      await owner.acquire({ ttlMs: 1_000, livenessMs: 1_000 });
+      expect(await scene.pttl(procKey)).toBeGreaterThan(STILL_LONG_MS);
+    },
+  ],
+  [
+    "a release that finds nothing ends the liveness of its process",
+    async (scene: BenchScene) => {
+      const owner = scene.owner();
+      await owner.acquire();
+      await scene.command("DEL", scene.lockKey());
+      expect(await owner.release()).toMatchObject({ status: "missing" });
+      expect(await scene.exists(owner.procKey)).toBe(false);
+    },
+  ],
+  [
     "R4 a refusal of several keys ends each of them",
     async (scene: BenchScene) => {
       const owner = scene.owner(["a", "b"]);

@@ -62,8 +62,8 @@ export const FENCES: readonly LuaMutant[] = [
   {
     name: "R6: an acquire sent again draws another fence",
     script: "acquire",
-    find: '{ "SUCCESS", ownFence, 0,',
-    replace: '{ "SUCCESS", string.format("%.0f", redis.call("INCR", fenceKey)), 0,',
+    find: '{ "GRANTED", ownFence }',
+    replace: '{ "GRANTED", string.format("%.0f", redis.call("INCR", fenceKey)) }',
     seed: 1,
     guarantee: "R6 a refusal and an acquire sent again draw no fence",
   },
@@ -96,7 +96,6 @@ export const FENCES: readonly LuaMutant[] = [
     script: "release",
     find: 'string.format("%.0f", record.fence)',
     replace: 'string.format("%.14g", record.fence)',
-    seed: 1,
     guarantee: "R6 large fences are exact everywhere",
   },
   {
@@ -109,8 +108,8 @@ export const FENCES: readonly LuaMutant[] = [
   {
     name: "R6: a record is encoded by cjson, which rounds",
     script: "acquire",
-    find: `local record = ARGV[6 + 2 * i] .. ',"fence":' .. fence .. "}"`,
-    replace: `local record = cjson.decode(ARGV[6 + 2 * i] .. "}")
+    find: `local record = ARGV[6 + i] .. ',"fence":' .. fence .. "}"`,
+    replace: `local record = cjson.decode(ARGV[6 + i] .. "}")
   record.fence = tonumber(fence)
   record = cjson.encode(record)`,
     seed: 1,

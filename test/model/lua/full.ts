@@ -45,16 +45,16 @@ export const FULL: readonly LuaMutant[] = [
   {
     name: "R5: a release writes its tombstone before it deletes",
     script: "release",
-    find: '    redis.call("DEL", lockKey)\n',
+    find: '    redis.call("DEL", lockKey, procKey)\n',
     replace: `    redis.call("SET", goneKey, "released", "PX", graceMs)
-    redis.call("DEL", lockKey)\n`,
+    redis.call("DEL", lockKey, procKey)\n`,
     guarantee: "R5 a release on a full database frees the key",
   },
   {
     name: "R5: a release that finds nothing writes its tombstone first, for which there is no room",
     script: "release",
-    find: '  else\n    redis.call("DEL", procKey)\n  end',
-    replace: "  end",
+    find: '    redis.call("DEL", procKey)\n',
+    replace: "",
     guarantee:
       "R5 a release on a full database that finds nothing is remembered: its acquire, delivered late, creates nothing",
   },
@@ -69,7 +69,7 @@ redis.call("DEL", lockKey)\n`,
   {
     name: "R5: a refused acquire writes its tombstone first, for which there is no room",
     script: "acquire",
-    find: '  redis.call("PEXPIRE", KEYS[4], graceMs)\n',
+    find: 'redis.call("PEXPIRE", KEYS[4], graceMs)\n',
     replace: "",
     guarantee: "R5 a refusal on a full database is remembered: delivered again, it creates nothing",
   },

@@ -104,9 +104,9 @@ export const GARBAGE: readonly LuaMutant[] = [
   {
     name: "R7: a release deletes what is not a record",
     script: "release",
-    find: "if record and record.ownerHash == ownerHash then",
+    find: "if record and record.ownerHash == own.ownerHash then",
     replace:
-      'if raw ~= "" and (not record or record.ownerHash == ownerHash) then\n    record = record or {}',
+      'if raw ~= "" and (not record or record.ownerHash == own.ownerHash) then\n    record = record or {}',
     seed: 3,
     guarantee: AT_LOCK.text,
   },
@@ -164,9 +164,9 @@ export const GARBAGE: readonly LuaMutant[] = [
   {
     name: "R7: a release fails on a tombstone that is not text",
     script: "release",
-    find: 'local reason = redis.pcall("GET", goneKey)',
-    replace: 'local reason = redis.call("GET", goneKey)',
-    guarantee: "R7 what is no text at a tombstone ends its owner hash, too",
+    find: 'reason = redis.pcall("GET", goneKey)',
+    replace: 'reason = redis.call("GET", goneKey)',
+    guarantee: "R7 a release that finds nothing overwrites a tombstone that is not text",
   },
   {
     name: "R7: a release that finds nothing leaves a tombstone that is not text",

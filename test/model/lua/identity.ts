@@ -1,6 +1,6 @@
 import type { LuaMutant } from "./mutant.ts";
 
-const IS_OWN = "if record and record.ownerHash == ownerHash then";
+const IS_OWN = "if record and record.ownerHash == own.ownerHash then";
 
 /** R3: whose lock it is. */
 export const IDENTITY: readonly LuaMutant[] = [
@@ -43,7 +43,7 @@ export const IDENTITY: readonly LuaMutant[] = [
   {
     name: "R3: a release does not compare fences",
     script: "release",
-    find: '(fence == "" or fence == fenceOf(record)) and "released" or "lost"',
+    find: '(not own.fence or fenceOf(own) == fenceOf(record)) and "released" or "lost"',
     replace: '"released"',
     seed: 139,
     guarantee: "R3 a release deletes its own hash under another fence, but is not a success",
@@ -52,31 +52,39 @@ export const IDENTITY: readonly LuaMutant[] = [
     name: "R3: a release leaves its own hash under another fence",
     script: "release",
     find: IS_OWN,
-    replace: `if record and record.ownerHash == ownerHash
-    and (fence == "" or fence == fenceOf(record)) then`,
+    replace: `if record and record.ownerHash == own.ownerHash
+      and (not own.fence or fenceOf(own) == fenceOf(record)) then`,
     seed: 139,
     guarantee: "R3 a release deletes its own hash under another fence, but is not a success",
   },
   {
     name: "R3: a release takes its own hash under another fence for another owner",
     script: "release",
-    find: '    raw = ""\n',
-    replace: '    if reason == "released" then raw = "" end\n',
+    find: 'raw = ""',
+    replace: 'raw = reason == "released" and "" or raw',
     seed: 139,
     guarantee: "R3 a release deletes its own hash under another fence, but is not a success",
   },
   {
     name: "R3: a release without a fence is never a success",
     script: "release",
-    find: '(fence == "" or fence == fenceOf(record))',
-    replace: "(fence == fenceOf(record))",
+    find: "(not own.fence or fenceOf(own) == fenceOf(record))",
+    replace: "(fenceOf(own) == fenceOf(record))",
     seed: 5,
     guarantee: "R3 a release that knows no fence deletes its own hash whatever the fence",
   },
   {
+    name: "R3: a release takes whatever it finds for what was granted",
+    script: "release",
+    find: "if stored == claim then",
+    replace: "if stored then",
+    seed: 1,
+    guarantee: "R3 under its successor's fence a stale owner is still not the owner",
+  },
+  {
     name: "R3: an acquire takes any record for its own",
     script: "acquire",
-    find: IS_OWN,
+    find: "if record and record.ownerHash == ownerHash then",
     replace: "if record then",
     seed: 1,
     guarantee: "a refused acquire sent again is refused again",

@@ -5,15 +5,15 @@ export const NEVER_SHORTEN: readonly LuaMutant[] = [
   {
     name: "R1: a late renewal shortens the lock",
     script: "renew",
-    find: "if left >= 0 and left < ms then",
-    replace: "if left >= 0 and ms > 0 then",
+    find: "if left >= 0 and left < tonumber(ms) then",
+    replace: "if left >= 0 and tonumber(ms) > 0 then",
     seed: 9,
     guarantee: "R1 a late, shorter renewal shortens nothing",
   },
   {
     name: "R1: an acquire sent again shortens the lock",
     script: "acquire",
-    find: "if left >= 0 and left < ms then",
+    find: "if left >= 0 and left < tonumber(ms) then",
     replace: "if left >= 0 then",
     seed: 295,
     guarantee: "R1 an acquire sent again with a shorter time shortens nothing",
@@ -21,16 +21,16 @@ export const NEVER_SHORTEN: readonly LuaMutant[] = [
   {
     name: "R1: a renewal gives an expiry to a lock that has none",
     script: "renew",
-    find: "if left >= 0 and left < ms then",
-    replace: "if left < ms then",
+    find: "if left >= 0 and left < tonumber(ms) then",
+    replace: "if left < tonumber(ms) then",
     guarantee:
       "R1 a lock freed of its expiry by hand keeps none through a renewal and a repeated acquire",
   },
   {
     name: "R1: an acquire sent again gives an expiry to a lock that has none",
     script: "acquire",
-    find: "if left >= 0 and left < ms then",
-    replace: "if left < ms then",
+    find: "if left >= 0 and left < tonumber(ms) then",
+    replace: "if left < tonumber(ms) then",
     guarantee:
       "R1 a lock freed of its expiry by hand keeps none through a renewal and a repeated acquire",
   },
@@ -87,6 +87,13 @@ export const NEVER_SHORTEN: readonly LuaMutant[] = [
     find: "remaining(procKey, livenessMs)",
     replace: "livenessMs",
     guarantee: "R1 several keys of which one is missing do not shorten the others",
+  },
+  {
+    name: "R1: an acquire does not look for the liveness it may shorten",
+    script: "acquire",
+    find: "unpack(KEYS, 2, 2 + 2 * claims)",
+    replace: "unpack(KEYS, 3, 2 + 2 * claims)",
+    guarantee: "R1 an acquire of a free key does not shorten a liveness that is there",
   },
   {
     name: "R1: tryCreate sent again shortens the record",

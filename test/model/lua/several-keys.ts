@@ -8,7 +8,7 @@ export const SEVERAL_KEYS: readonly LuaMutant[] = [
     find: 'remember("refused")\n',
     replace: `remember("refused")
   for i = 1, claims do
-    redis.call("SET", KEYS[1 + 2 * i], ARGV[6 + 2 * i] .. "}", "NX", "PX", ttlMs)
+    redis.call("SET", KEYS[1 + 2 * i], ARGV[6 + i] .. "}", "NX", "PX", ttlMs)
   end\n`,
     seed: 3,
     guarantee: "several keys: one that another holds refuses them all",
@@ -53,6 +53,14 @@ export const SEVERAL_KEYS: readonly LuaMutant[] = [
     replace: 'elseif raw ~= "" and i == 1 then',
     seed: 3,
     guarantee: "several keys: the first of them that is held is the one shown",
+  },
+  {
+    name: "several keys: only those of the first are looked at",
+    script: "acquire",
+    find: "unpack(KEYS, 2, 2 + 2 * claims)",
+    replace: "unpack(KEYS, 2, 4)",
+    seed: 3,
+    guarantee: "several keys: one that another holds refuses them all",
   },
   {
     name: "several keys: the last held one is reported",

@@ -21,8 +21,8 @@ export const TOMBSTONES: readonly LuaMutant[] = [
   {
     name: "R4: a release ignores its tombstone: sent again, it fails",
     script: "release",
-    find: 'local reason = redis.pcall("GET", goneKey)',
-    replace: "local reason = false",
+    find: 'reason = redis.pcall("GET", goneKey)',
+    replace: "reason = false",
     seed: 1,
     guarantee: "R4 a release sent again is SUCCESS also when another has the lock by then",
   },
