@@ -1,6 +1,6 @@
 /**
- * `npm run bench:outage`: what failing calls cost while the database is out: requests sent for each call,
- * how long its caller waits, and how long `waitUntil` is kept. `-- --seconds 10` shortens the outage.
+ * `npm run bench -- outage`: what failing calls cost while the database is out: requests sent for each call,
+ * how long its caller waits, and how long `waitUntil` is kept. `--seconds 10` shortens the outage.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -12,7 +12,10 @@ import { upstash } from "../src/upstash/index.ts";
 
 const CALLS_A_SECOND = 20;
 
-const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" } } });
+const { values } = parseArgs({
+  options: { seconds: { type: "string", default: "60" } },
+  allowPositionals: true,
+});
 const seconds = Number(values.seconds);
 
 /** Requests by the token they carry. */

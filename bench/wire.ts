@@ -1,5 +1,5 @@
 /**
- * `npm run bench:wire`: what one uncontended lock and its release cost on the wire, for each way to
+ * `npm run bench -- wire`: what one uncontended lock and its release cost on the wire, for each way to
  * connect: requests, commands and bytes of their bodies, once the scripts are known to Redis and before.
  */
 import { Redis } from "@upstash/redis";
