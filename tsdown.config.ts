@@ -38,11 +38,11 @@ export default defineConfig({
   },
   plugins: [
     {
-      // The scripts are sent without their comments; published without them, they also load faster.
-      name: "strip-lua-comments",
+      // Published without comments and indentation, the scripts are smaller, on the wire as well.
+      name: "strip-lua",
       transform(code, id) {
         if (!/[\\/]redis[\\/]lua[\\/]/.test(id)) return undefined;
-        return code.replaceAll(/^[ \t]*--(?! leasehold:).*\n/gm, "");
+        return code.replaceAll(/^[ \t]*(?:--(?! leasehold:).*\n)?/gm, "");
       },
     },
   ],

@@ -4,7 +4,7 @@ import type { LeaseTimes, RenewRequest } from "../database/operations.ts";
 import { RESEND_PAUSES, backoffDelay } from "../retry.ts";
 import { IN_BACKGROUND, OVER, bounded, elapsed, type Instant } from "../runtime.ts";
 import type { LeaseContext } from "./context.ts";
-import { Lease, type LeaseGrant, type LeaseKeeper, type Proof, type Renewal } from "./lease.ts";
+import { Lease, type LeaseGrant, type LeaseKeeper, type Renewal } from "./lease.ts";
 import { Pledge } from "./pledge.ts";
 
 /**
@@ -18,8 +18,8 @@ export class Session implements LeaseKeeper {
   readonly #renewing = new Set<Lease>();
   /** Interrupts the wait for the next renewal; undefined while none is needed. */
   #pause: AbortController | undefined;
-  /** When that wait ends. */
-  #wake: Proof | undefined;
+  /** When that wait ends, on the monotonic clock. */
+  #wakeAt = Infinity;
   #lastTick: Instant | undefined;
 
   constructor(context: LeaseContext) {
@@ -57,20 +57,14 @@ export class Session implements LeaseKeeper {
     }
   }
 
-  /** Recomputes when the next renewal is due, if this lease may change it: not for each of many held. */
+  /** Recomputes when the next renewal is due, if this lease changes it: not for each of many held. */
   reschedule(lease: Lease): void {
-    if (lease.isRenewing) this.#renewing.add(lease);
+    const { isRenewing } = lease;
+    if (isRenewing) this.#renewing.add(lease);
     else this.#renewing.delete(lease);
+    const isSooner = isRenewing && this.#dueAt(lease, this.context.runtime.now()) < this.#wakeAt;
     if (this.#pause === undefined) void this.#run();
-    else if (this.#renewing.size === 0 || this.#isSooner(lease)) this.#pause.abort(OVER);
-  }
-
-  /** Whether it is due before the wait for the next renewal ends. */
-  #isSooner(lease: Lease): boolean {
-    if (!lease.isRenewing || this.#wake === undefined) return false;
-    const now = this.context.runtime.now();
-    const { since, ms } = this.#wake;
-    return this.#untilDue(lease, now) < ms - elapsed(since, now);
+    else if (isSooner || this.#renewing.size === 0) this.#pause.abort(OVER);
   }
 
   /** A chain of pauses and renewals; ends when there is nothing left to renew. */
@@ -80,31 +74,26 @@ export class Session implements LeaseKeeper {
       this.#pause = new AbortController();
       const { signal } = this.#pause;
       const now = runtime.now();
-      const [soonest, dueMs] = this.#soonest(now);
       const sinceTick = this.#lastTick === undefined ? Infinity : elapsed(this.#lastTick, now);
-      const ms = Math.max(dueMs, MIN_RENEWAL_GAP_MS - sinceTick, 0);
-      this.#wake = { since: now, ms };
+      let next: Lease | undefined;
+      this.#wakeAt = Infinity;
+      for (const lease of this.#renewing) {
+        const dueAt = this.#dueAt(lease, now);
+        if (dueAt < this.#wakeAt) [next, this.#wakeAt] = [lease, dueAt];
+      }
+      const ms = Math.max(this.#wakeAt - now.monotonic, MIN_RENEWAL_GAP_MS - sinceTick, 0);
       await runtime.sleep(ms, signal, IN_BACKGROUND);
       // Released meanwhile, it wakes nobody: another is due, and perhaps later.
-      if (!signal.aborted && soonest?.isRenewing) await this.#tick(signal);
+      if (!signal.aborted && next?.isRenewing) await this.#tick(signal);
     }
     this.#pause = undefined;
   }
 
-  #soonest(now: Instant): readonly [Lease | undefined, number] {
-    let soonest: Lease | undefined;
-    let leastMs = Infinity;
-    for (const lease of this.#renewing) {
-      const dueMs = this.#untilDue(lease, now);
-      if (dueMs < leastMs) [soonest, leastMs] = [lease, dueMs];
-    }
-    return [soonest, leastMs];
-  }
-
-  #untilDue({ sentAt, grant, failures }: Lease, now: Instant): number {
+  /** On the monotonic clock. */
+  #dueAt({ sentAt, grant, failures }: Lease, now: Instant): number {
     const { runtime } = this.context;
     const retryMs = failures > 0 ? backoffDelay(RESEND_PAUSES, failures - 1, runtime) : Infinity;
-    return Math.min(grant.renewal.intervalMs, retryMs) - elapsed(sentAt, now);
+    return now.monotonic + Math.min(grant.renewal.intervalMs, retryMs) - elapsed(sentAt, now);
   }
 
   /** Renews every lease that is renewed at all, due or not, in one command. */
@@ -126,7 +115,7 @@ export class Session implements LeaseKeeper {
     // The next renewal overtakes one that hangs; its answer still counts, from when it was sent.
     let patienceMs = Infinity;
     for (const [{ grant }] of renewals) patienceMs = Math.min(patienceMs, grant.renewal.intervalMs);
-    this.#wake = { since: now, ms: patienceMs };
+    this.#wakeAt = now.monotonic + patienceMs;
     const sent = await bounded(runtime, renewal, patienceMs, interrupt);
     if (sent.ended === "late") countFailure();
   }
@@ -136,21 +125,16 @@ export class Session implements LeaseKeeper {
     const renewals: Renewal[] = [];
     for (const lease of this.#renewing) {
       const times = renewTimes(lease, now);
-      if (times === undefined) {
-        this.#stop(lease);
-      } else if (lease.heldMs(now) >= lease.grant.renewal.maxHoldMs) {
-        this.#stop(lease);
-        this.context.emit({ type: "maxHold", ...lease.identity });
-      } else {
+      const isOver = lease.heldMs(now) >= lease.grant.renewal.maxHoldMs;
+      if (times !== undefined && !isOver) {
         renewals.push([lease, times]);
+        continue;
       }
+      lease.isRenewing = false;
+      this.#renewing.delete(lease);
+      if (times !== undefined) this.context.emit({ type: "maxHold", ...lease.identity });
     }
     return renewals;
-  }
-
-  #stop(lease: Lease): void {
-    lease.isRenewing = false;
-    this.#renewing.delete(lease);
   }
 
   /**

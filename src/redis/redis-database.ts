@@ -33,7 +33,7 @@ import { forceDeleteCommand } from "./lua/force-delete.ts";
 import { inspectCommand } from "./lua/inspect.ts";
 import { readCommand } from "./lua/read.ts";
 import { releaseCommand } from "./lua/release.ts";
-import { renewCommands } from "./lua/renew.ts";
+import { MAX_RENEWALS, renewCommand } from "./lua/renew.ts";
 import { saveProcessCommand } from "./lua/save-process.ts";
 import { tryCreateCommand } from "./lua/try-create.ts";
 import { tryDeleteCommand } from "./lua/try-delete.ts";
@@ -119,9 +119,12 @@ export class RedisDatabase extends Database {
   }
 
   override async renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
+    if (requests.length > MAX_RENEWALS) {
+      const parts = [requests.slice(0, MAX_RENEWALS), requests.slice(MAX_RENEWALS)];
+      return (await Promise.all(parts.map((part) => this.renew(part)))).flat();
+    }
     const processData = JSON.stringify(createProcessData(this.runtime.now()));
-    const commands = renewCommands(this.#names, requests, processData);
-    return (await Promise.all(commands.map((command) => this.#run(command)))).flat();
+    return this.#run(renewCommand(this.#names, requests, processData));
   }
 
   override async release(request: ReleaseRequest): Promise<ReleaseOutcome> {

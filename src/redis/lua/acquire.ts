@@ -3,7 +3,7 @@ import { LockStatus } from "../../database/lock-status.ts";
 import type { AcquireOutcome, AcquireRequest } from "../../database/operations.ts";
 import type { Command, Names, Reply } from "../command.ts";
 import { decodeRemaining } from "../reply.ts";
-import { RECORDS, lua } from "./records.ts";
+import { lua } from "./records.ts";
 
 /**
  * Takes all claims or none. Refused or granted, it is remembered: the same request delivered again,
@@ -24,7 +24,7 @@ local procMs, ownMs, suspects, taken = livenessMs, nil, nil, nil
 -- An uncontended acquire finds nothing at any of them: there is nothing to read, and no helper to make.
 -- (unpack has a limit.)
 if claims > 1000 or redis.call("EXISTS", unpack(KEYS, 2, 2 + 2 * claims)) > 0 then
-  ${RECORDS}
+  RECORDS
   suspects, taken = {}, {}
   for s = 1, (#KEYS - 2 - 2 * claims) / 2 do
     local k, a = 2 + 2 * claims + 2 * s - 1, 6 + claims + 3 * s - 2

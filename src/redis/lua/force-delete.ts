@@ -1,6 +1,6 @@
 import { LockStatus } from "../../database/lock-status.ts";
 import type { Command, Names, Reply } from "../command.ts";
-import { RECORDS, lua } from "./records.ts";
+import { lua } from "./records.ts";
 
 /**
  * Deletes the lock of one owner, whoever asks; or what was seen there and is no lock record.
@@ -10,7 +10,8 @@ import { RECORDS, lua } from "./records.ts";
  * Returns { status }.
  */
 const FORCE_DELETE = /* @__PURE__ */ lua(`-- leasehold:force-delete
-${RECORDS}local lockKey, goneKey = KEYS[1], KEYS[2]
+RECORDS
+local lockKey, goneKey = KEYS[1], KEYS[2]
 local graceMs, ownerHash, digest = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local raw, record = read(redis.pcall("GET", lockKey))
 -- The same command sent twice.

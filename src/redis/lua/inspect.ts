@@ -2,7 +2,7 @@ import { decodeInteger, decodeLockData, type LockData } from "../../database/loc
 import { LockStatus } from "../../database/lock-status.ts";
 import type { Command, Names, Reply } from "../command.ts";
 import { decodeRemaining } from "../reply.ts";
-import { RECORDS, lua } from "./records.ts";
+import { lua } from "./records.ts";
 
 /**
  * Looks at a lock, and at the process of its holder when one is named.
@@ -12,7 +12,8 @@ import { RECORDS, lua } from "./records.ts";
  * Returns { status, record, remaining ms, 1 if that process is alive, digest of what is stored }.
  */
 const INSPECT = /* @__PURE__ */ lua(`-- leasehold:inspect
-${RECORDS}local lockKey, procKey = KEYS[1], KEYS[2]
+RECORDS
+local lockKey, procKey = KEYS[1], KEYS[2]
 local raw, record = read(redis.pcall("GET", lockKey))
 if raw == "" then return { "NO_KEY", "", 0, 0, "" } end
 local alive = procKey and redis.call("EXISTS", procKey) or 0

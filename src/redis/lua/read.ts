@@ -1,10 +1,10 @@
-import { LockStatus } from "../../database/lock-status.ts";
 import type { Command } from "../command.ts";
-import { RECORDS, lua } from "./records.ts";
+import { lua } from "./records.ts";
 
 /** KEYS: any key of ours. Returns { status, value }; "" stands for a missing value and for one that is no string. */
 const READ = /* @__PURE__ */ lua(`-- leasehold:read
-${RECORDS}local raw = read(redis.pcall("GET", KEYS[1]))
+RECORDS
+local raw = read(redis.pcall("GET", KEYS[1]))
 return { "SUCCESS", raw == "?" and "" or raw }
 `);
 
@@ -15,6 +15,6 @@ export function readCommand<T>(key: string, decode: (text: unknown) => T): Comma
     script: READ,
     keys: [key],
     args: [],
-    decode: ({ status, rest }) => (status === LockStatus.SUCCESS ? decode(rest[0]) : undefined),
+    decode: ({ rest }) => decode(rest[0]),
   };
 }

@@ -1,12 +1,12 @@
 /**
- * What scripts that read records have in common; put where it is needed, as each helper costs time.
+ * What scripts that read records have in common; put where it is needed, as each helper costs time: see {@link lua}.
  *
  * The scripts do the atomic work. Each is one plain EVAL; every key it touches is in KEYS; no TIME, no
  * randomness, milliseconds only. Reads come before INCR and INCR before other writes, because Redis
  * does not roll a script back. A record is never re-encoded here: cjson rounds. Each stands in a file
  * with what encodes its arguments and decodes its reply, so that both sides change together.
  */
-export const RECORDS = `
+const RECORDS = `
 -- From GET's reply, what is stored ("" when nothing) and, if it is a lock record, that record. Anything
 -- else at our key is held by someone unreadable: never free, never an error.
 local function read(raw)
@@ -38,9 +38,12 @@ local function lengthen(key, ms)
 end
 `;
 
-/** A script as it is sent: without comments, but for the first line, which names it in the SLOWLOG. */
+/**
+ * A script as it is sent: without comments, but for the first line, which names it in the SLOWLOG; with
+ * the helpers above where a line says RECORDS.
+ */
 export function lua(text: string): string {
-  const [name, ...body] = text.split("\n");
+  const [name, ...body] = text.replace(/^ *RECORDS$/m, RECORDS).split("\n");
   const code = body.filter((line) => !/^\s*(?:--.*)?$/.test(line));
   return [name, ...code].join("\n");
 }

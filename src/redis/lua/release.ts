@@ -2,7 +2,7 @@ import { decodeInteger, decodeLockData, processHashOf } from "../../database/loc
 import { LockStatus } from "../../database/lock-status.ts";
 import type { ReleaseOutcome, ReleaseRequest } from "../../database/operations.ts";
 import type { Command, Names, Reply } from "../command.ts";
-import { RECORDS, lua } from "./records.ts";
+import { lua } from "./records.ts";
 
 /**
  * Gives claims back. The tombstone says why the owner hash ended, and stays whatever was found:
@@ -23,7 +23,7 @@ for i = 1, #ARGV - 1 do
   if stored == claim then
     reason = "released"
   else
-    ${RECORDS}
+    RECORDS
     raw, record = read(stored)
     local own = cjson.decode(claim)
     if record and record.ownerHash == own.ownerHash then

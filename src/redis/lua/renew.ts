@@ -1,7 +1,7 @@
 import { LockStatus } from "../../database/lock-status.ts";
 import type { RenewOutcome, RenewRequest } from "../../database/operations.ts";
 import type { Command, Names, Reply } from "../command.ts";
-import { RECORDS, lua } from "./records.ts";
+import { lua } from "./records.ts";
 
 /**
  * Keeps claims alive: expiry first, so that a full database (OOM) cannot end a lease; then the
@@ -12,7 +12,8 @@ import { RECORDS, lua } from "./records.ts";
  * Returns { "SUCCESS", { status of each claim } }.
  */
 const RENEW = /* @__PURE__ */ lua(`-- leasehold:renew
-${RECORDS}local processData, statuses = ARGV[1], {}
+RECORDS
+local processData, statuses = ARGV[1], {}
 for i = 1, #KEYS / 2 do
   local lockKey, procKey, a = KEYS[2 * i - 1], KEYS[2 * i], 5 * i - 3
   local ownerHash, fence, record = ARGV[a], ARGV[a + 1], ARGV[a + 4]
@@ -33,23 +34,9 @@ return { "SUCCESS", statuses }
 `);
 
 /** Locks of one script: while it runs, Redis answers nobody else. */
-const MAX_RENEWALS = 100;
+export const MAX_RENEWALS = 100;
 
-/** As many commands as it takes, each by itself. */
-export function renewCommands(
-  names: Names,
-  requests: readonly RenewRequest[],
-  processData: string,
-): Command<readonly RenewOutcome[]>[] {
-  const commands: Command<readonly RenewOutcome[]>[] = [];
-  for (let from = 0; from < requests.length; from += MAX_RENEWALS) {
-    const some = requests.slice(from, from + MAX_RENEWALS);
-    commands.push(renewCommand(names, some, processData));
-  }
-  return commands;
-}
-
-function renewCommand(
+export function renewCommand(
   names: Names,
   requests: readonly RenewRequest[],
   processData: string,

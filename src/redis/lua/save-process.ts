@@ -1,4 +1,3 @@
-import { LockStatus } from "../../database/lock-status.ts";
 import type { Command } from "../command.ts";
 import { lua } from "./records.ts";
 
@@ -19,6 +18,6 @@ export function saveProcessCommand(
     script: SAVE_PROCESS,
     keys: [processKey],
     args: [processData, String(ttlMs)],
-    decode: ({ status }) => status === LockStatus.SUCCESS || undefined,
+    decode: () => true,
   };
 }

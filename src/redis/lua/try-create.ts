@@ -3,7 +3,7 @@ import type { LockData } from "../../database/lock-record.ts";
 import type { CreateOutcome } from "../../database/primitives.ts";
 import type { Command, Names, Reply } from "../command.ts";
 import { decodeWrite } from "../reply.ts";
-import { RECORDS, lua } from "./records.ts";
+import { lua } from "./records.ts";
 
 /**
  * Creates a record unless the key is held by another.
@@ -11,7 +11,8 @@ import { RECORDS, lua } from "./records.ts";
  * KEYS: lock. ARGV: owner hash, record, ttlMs. Returns { status, record }.
  */
 const TRY_CREATE = /* @__PURE__ */ lua(`-- leasehold:try-create
-${RECORDS}local lockKey, ownerHash, record, ttlMs = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+RECORDS
+local lockKey, ownerHash, record, ttlMs = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local raw, stored = read(redis.pcall("GET", lockKey))
 local own = stored and stored.ownerHash == ownerHash
 if raw ~= "" and not own then return { "SOMEONE_ELSE_HOLDS_LOCK", stored and raw or "" } end

@@ -2,7 +2,7 @@ import { decodeLockData } from "../../database/lock-record.ts";
 import { LockStatus } from "../../database/lock-status.ts";
 import type { DeleteOutcome } from "../../database/primitives.ts";
 import type { Command, Names, Reply } from "../command.ts";
-import { RECORDS, lua } from "./records.ts";
+import { lua } from "./records.ts";
 
 /**
  * Deletes a record of one owner.
@@ -10,7 +10,8 @@ import { RECORDS, lua } from "./records.ts";
  * KEYS: lock. ARGV: owner hash. Returns { status, record }.
  */
 const TRY_DELETE = /* @__PURE__ */ lua(`-- leasehold:try-delete
-${RECORDS}local lockKey, ownerHash = KEYS[1], ARGV[1]
+RECORDS
+local lockKey, ownerHash = KEYS[1], ARGV[1]
 local raw, stored = read(redis.pcall("GET", lockKey))
 if raw == "" then return { "NO_KEY", "" } end
 if not stored or stored.ownerHash ~= ownerHash then

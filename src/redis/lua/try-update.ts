@@ -2,7 +2,7 @@ import type { LockData } from "../../database/lock-record.ts";
 import type { UpdateOutcome } from "../../database/primitives.ts";
 import type { Command, Names } from "../command.ts";
 import { decodeWrite } from "../reply.ts";
-import { RECORDS, lua } from "./records.ts";
+import { lua } from "./records.ts";
 
 /**
  * Rewrites a record of one owner.
@@ -10,7 +10,8 @@ import { RECORDS, lua } from "./records.ts";
  * KEYS: lock. ARGV: owner hash, record, ttlMs. Returns { status, record }.
  */
 const TRY_UPDATE = /* @__PURE__ */ lua(`-- leasehold:try-update
-${RECORDS}local lockKey, ownerHash, record, ttlMs = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+RECORDS
+local lockKey, ownerHash, record, ttlMs = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local raw, stored = read(redis.pcall("GET", lockKey))
 if raw == "" then return { "NO_KEY", "" } end
 if not stored or stored.ownerHash ~= ownerHash then
