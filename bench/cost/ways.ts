@@ -36,14 +36,18 @@ export function scriptsOf0_1(url: string, token: string): Way {
   const send = sender(url, token);
   const database = new RedisDatabase({
     async eval(script, keys, args) {
-      const record = args.at(-1) ?? "";
       if (script.includes("leasehold:acquire")) {
+        // It knew no highest fence, which comes last.
+        const [record = ""] = args.slice(-2);
         const { ownerHash } = JSON.parse(`${record}}`) as { readonly ownerHash: string };
-        const sent = [...args.slice(0, -1), ownerHash, record];
+        const sent = [...args.slice(0, -2), ownerHash, record];
         const reply = await send(["EVAL", scripts.acquire, keys.length, ...keys, ...sent]);
         return `GRANTED ${String((reply as unknown[])[1])}`;
       }
-      const claim = JSON.parse(record) as { readonly ownerHash: string; readonly fence: number };
+      const claim = JSON.parse(args.at(-1) ?? "") as {
+        readonly ownerHash: string;
+        readonly fence: number;
+      };
       const sent = [args[0], claim.fence, claim.ownerHash];
       await send(["EVAL", scripts.release, keys.length, ...keys, ...sent]);
       return "RELEASED";
