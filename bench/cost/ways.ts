@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
+import { Lock as UpstashLock } from "@upstash/lock";
 import { Redis } from "@upstash/redis";
 import { LockService, RedisDatabase } from "../../src/index.ts";
 import { upstash } from "../../src/upstash/index.ts";
@@ -70,29 +71,19 @@ export function byHand(url: string, token: string): Way {
   };
 }
 
-/** Undefined where it is not installed; it is no dependency. */
-export async function upstashLock(url: string, token: string): Promise<Way | undefined> {
-  interface Lock {
-    acquire(): Promise<boolean>;
-    release(): Promise<boolean>;
-  }
-  const name = "@upstash/lock";
-  try {
-    const loaded = (await import(name)) as {
-      readonly Lock: new (options: { id: string; lease: number; redis: Redis }) => Lock;
-    };
-    const redis = new Redis({ url, token, enableTelemetry: false });
-    return {
-      name,
-      async lock(key) {
-        const lock = new loaded.Lock({ id: `upstash:${key}`, lease: TTL_MS, redis });
-        await lock.acquire();
-        await lock.release();
-      },
-    };
-  } catch {
-    return undefined;
-  }
+type UpstashRedis = ConstructorParameters<typeof UpstashLock>[0]["redis"];
+
+export function upstashLock(url: string, token: string): Way {
+  // Its declarations name the same class by those for the other module format.
+  const redis = new Redis({ url, token, enableTelemetry: false }) as unknown as UpstashRedis;
+  return {
+    name: "@upstash/lock",
+    async lock(key) {
+      const lock = new UpstashLock({ id: `upstash:${key}`, lease: TTL_MS, redis });
+      await lock.acquire();
+      await lock.release();
+    },
+  };
 }
 
 /** The library as it was at 0.1, over the client it recommended; undefined without its commit in the history. */
