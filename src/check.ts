@@ -54,7 +54,7 @@ export function checkType(
   }
 }
 
-/** @throws LockConfigurationError unless `value` is one of the allowed */
+/** @throws LockConfigurationError unless `value` is one of those allowed. */
 export function checkOneOf(option: string, value: unknown, allowed: readonly unknown[]): void {
   if (allowed.includes(value)) return;
   const list = allowed.map(show).join(", ");

@@ -8,6 +8,7 @@ export type LockErrorCode =
   | "LOCK_EXTENSION"
   | "LOCK_RELEASE_UNKNOWN"
   | "LOCK_LOST"
+  | "LOCK_FINGERPRINT"
   | "LOCK_CONFIGURATION"
   | "LOCK_MUTEX"
   | "LOCK_DATABASE";
@@ -48,6 +49,7 @@ interface LockErrors {
   LOCK_EXTENSION: LockExtensionError;
   LOCK_RELEASE_UNKNOWN: LockReleaseUnknownError;
   LOCK_LOST: LockLostError;
+  LOCK_FINGERPRINT: LockFingerprintError;
   LOCK_CONFIGURATION: LockConfigurationError;
   LOCK_MUTEX: LockError & { readonly code: "LOCK_MUTEX" };
   LOCK_DATABASE: DatabaseError;
@@ -173,6 +175,17 @@ export class LockLostError extends LockError {
   constructor(lockKey: string, why: string, details: { result?: unknown; cause?: unknown } = {}) {
     super(`Lock "${lockKey}" was lost: ${why}.`, lockKey, details.cause);
     this.result = details.result;
+  }
+}
+
+/** A job with this key runs, or has completed, with other input: it is not the same job. */
+export class LockFingerprintError extends LockError {
+  override readonly name: string = "LockFingerprintError";
+  readonly code = "LOCK_FINGERPRINT";
+
+  constructor(lockKey: string) {
+    const message = `The job "${lockKey}" was requested before with other input: its fingerprint differs.`;
+    super(message, lockKey);
   }
 }
 

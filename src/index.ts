@@ -1,20 +1,28 @@
 export type { AutoRenewOptions } from "./auto-renew.ts";
 export type { DatabaseModule } from "./database/database-module.ts";
 export { Database, type DatabaseOptions } from "./database/database.ts";
+export type { ResultRecord } from "./database/result-record.ts";
 export type { LockData, ProcessData } from "./database/lock-record.ts";
 export { LockStatus, OwnerHashStatus } from "./database/lock-status.ts";
 export type {
   AcquireOutcome,
   AcquireRequest,
+  AdmitOutcome,
+  AdmitRequest,
   Capabilities,
   Claim,
+  CompleteRequest,
   Grant,
   Inspection,
+  JobOperations,
+  JobOutcome,
+  Kept,
   LeaseTimes,
   LockOperations,
   Refusal,
   ReleaseOutcome,
   ReleaseRequest,
+  Remembered,
   RenewOutcome,
   RenewRequest,
   Suspect,
@@ -30,6 +38,7 @@ export {
   LockAcquisitionError,
   LockConfigurationError,
   LockError,
+  LockFingerprintError,
   LockExtensionError,
   LockLostError,
   LockNotOwnedError,
@@ -42,7 +51,8 @@ export {
 export type { Events } from "./events.ts";
 export type { LockEvent } from "./lock-events.ts";
 export type { AcquireOptions, LockServiceOptions, RequestContext } from "./lock-options.ts";
-export { LockService, type LockInfo } from "./lock-service.ts";
+export type { LockInfo } from "./lock-info.ts";
+export { LockService } from "./lock-service.ts";
 export type { Lock } from "./lock.ts";
 export {
   WithLock,
@@ -65,6 +75,10 @@ export type {
 } from "./locker/outcomes.ts";
 export type { OwnerHashOutcome } from "./locker/owner-hash.ts";
 export type { RedisClient } from "./redis/client.ts";
+export type { Codec, Json } from "./once/codec.ts";
+export type { OnceEachOptions, OnceEachOutcome } from "./once/each.ts";
+export type { JobWork, OnceOutcome, Ran, Recalled, Running } from "./once/once.ts";
+export type { IfRunning, OnceOptions } from "./once/options.ts";
 export { RedisDatabase, type RedisDatabaseOptions } from "./redis/redis-database.ts";
 export type { RetryOptions } from "./retry.ts";
 export { systemRuntime, type Instant, type Runtime } from "./runtime.ts";

@@ -24,6 +24,20 @@ export function checkKeys(keys: unknown): readonly [string, ...string[]] {
   return checked;
 }
 
+/** What the locks of jobs are called: see `LockService.once`. */
+export const JOB_LOCK_PREFIX = "once:";
+
+/** The key or keys of a lock that is no job's. @throws LockConfigurationError */
+export function checkLockKeys(keys: unknown): readonly [string, ...string[]] {
+  const checked = checkKeys(keys);
+  const job = checked.find((key) => key.startsWith(JOB_LOCK_PREFIX));
+  if (job === undefined) return checked;
+  throw new LockConfigurationError(
+    "key",
+    `must not begin with "${JOB_LOCK_PREFIX}", the name of the locks of jobs, but is ${show(job)}`,
+  );
+}
+
 /** @throws LockConfigurationError unless `key` is 1 to 1,000 bytes of well-formed text without NUL and U+FFFD. */
 export function checkKey(key: unknown): string {
   return checkText("key", key, 1, MAX_KEY_BYTES);
@@ -47,7 +61,7 @@ export function fitTrace(text: string): string {
   return lawful.slice(0, read);
 }
 
-function checkText(option: string, value: unknown, min: number, max: number): string {
+export function checkText(option: string, value: unknown, min: number, max: number): string {
   if (typeof value !== "string") {
     throw new LockConfigurationError(option, `must be a string, but is ${show(value)}`);
   }

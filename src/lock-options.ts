@@ -91,7 +91,7 @@ export const SERVICE_OPTIONS: OptionNames<LockServiceOptions> = {
   runtime: true,
 };
 
-const ACQUIRE_OPTIONS: OptionNames<AcquireOptions> = {
+export const ACQUIRE_OPTIONS: OptionNames<AcquireOptions> = {
   ttl: true,
   waitTimeout: true,
   retry: true,

@@ -1,11 +1,13 @@
 import { checkType } from "./check.ts";
-import type { Inspection, LockOperations } from "./database/operations.ts";
-import { LockAcquisitionError, LockConfigurationError, classifyFailure } from "./errors.ts";
+import type { LockOperations } from "./database/operations.ts";
+import { LockConfigurationError } from "./errors.ts";
 import type { Events } from "./events.ts";
-import { checkKey, checkKeys } from "./key.ts";
-import { Acquire, type Busy } from "./lease/acquire.ts";
+import { checkKey, checkLockKeys } from "./key.ts";
+import { Acquire } from "./lease/acquire.ts";
+import { refused } from "./lease/refusal.ts";
 import { Session } from "./lease/session.ts";
 import type { LeaseTerms } from "./lease/terms.ts";
+import { forceRelease, lookAt, toLockInfo, type LockInfo } from "./lock-info.ts";
 import type { LockEvent } from "./lock-events.ts";
 import {
   ServiceSettings,
@@ -15,20 +17,21 @@ import {
   type RequestContext,
 } from "./lock-options.ts";
 import { Lock, runUnder } from "./lock.ts";
-
-/** What {@link LockService.inspect} reports about a held lock. For operators, not for end users. */
-export interface LockInfo {
-  /** Owner hash of the holder; null when what is stored is not a lock record. */
-  readonly holder: string | null;
-  readonly trace: string | null;
-  readonly fence: number | null;
-  /** Ms left unless it is renewed; null when it has no expiry. */
-  readonly remainingMs: number | null;
-  /** False when the holder's process is dead, and the next acquisition would take over. */
-  readonly alive: boolean;
-  readonly acquiredAt: string | null;
-  readonly extendedAt: string | null;
-}
+import type { Codec } from "./once/codec.ts";
+import {
+  runEach,
+  type OnceEachOptions,
+  type OnceEachOutcome,
+  type WithCodec,
+} from "./once/each.ts";
+import { forgetJob, recallJob } from "./once/memory.ts";
+import { runOnce, type JobWork, type OnceOutcome, type Ran, type Recalled } from "./once/once.ts";
+import {
+  resolveOnce,
+  type OnceArguments,
+  type OnceOptions,
+  type WaitingOnceOptions,
+} from "./once/options.ts";
 
 /**
  * The everyday API: acquires locks, keeps them alive while the work goes on, and releases them.
@@ -79,7 +82,7 @@ export class LockService {
    */
   async acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock> {
     const terms = this.#terms(options);
-    const outcome = await this.#acquire(checkKeys(key), terms);
+    const outcome = await this.#acquire(checkLockKeys(key), terms);
     if (outcome.status === "held") throw refused(outcome);
     return new Lock(outcome.lease, this.#settings.maxTtl);
   }
@@ -96,7 +99,7 @@ export class LockService {
   ): Promise<Lock | null> {
     const terms = this.#terms(options);
     const once = { ...terms, waitTimeout: 0, retry: { ...terms.retry, maxRetries: 0 } };
-    const outcome = await this.#acquire(checkKeys(key), once);
+    const outcome = await this.#acquire(checkLockKeys(key), once);
     return outcome.status === "held" ? null : new Lock(outcome.lease, this.#settings.maxTtl);
   }
 
@@ -137,7 +140,7 @@ export class LockService {
    * @throws DatabaseError when there is no answer
    */
   async isLocked(key: string): Promise<boolean> {
-    return (await this.#look(key))?.alive ?? false;
+    return (await lookAt(this.#settings, key))?.alive ?? false;
   }
 
   /**
@@ -146,7 +149,7 @@ export class LockService {
    * @throws DatabaseError when there is no answer
    */
   async inspect(key: string): Promise<LockInfo | null> {
-    const seen = await this.#look(key);
+    const seen = await lookAt(this.#settings, key);
     return seen === null ? null : toLockInfo(seen);
   }
 
@@ -157,17 +160,77 @@ export class LockService {
    * @throws DatabaseError when there is no answer
    */
   async forceRelease(key: string): Promise<boolean> {
-    const seen = await this.#look(key);
-    if (seen === null) return false;
-    const { database, keyPrefix } = this.#settings;
-    const owner = seen.lockData?.ownerHash ?? null;
-    return sendTwice(() => database.forceDelete(keyPrefix + key, owner));
+    return forceRelease(this.#settings, key);
   }
 
-  #look(key: string): Promise<Inspection | null> {
-    const { database, keyPrefix } = this.#settings;
-    const name = keyPrefix + checkKey(key);
-    return sendTwice(() => database.inspect(name));
+  /**
+   * Runs `work` unless it has completed under this key before: never two at a time, again until one
+   * completes, and then not while that is `remember`ed. What throws is not remembered.
+   *
+   * @throws LockAcquisitionError when another runs it (`ifRunning: "throw"`, or `join` that timed out),
+   *   or without a conclusive answer
+   * @throws LockFingerprintError when it was requested with other input
+   * @throws LockLostError with `result` when the lock was lost before `work` had ended
+   * @throws LockConfigurationError before anything is sent
+   * @example
+   * const { result } = await locks.once(`charge:${id}`, () => charge(id), { ifRunning: "join" });
+   */
+  once<T>(
+    key: string,
+    work: JobWork<T>,
+    ...options: OnceArguments<T, WaitingOnceOptions<T>>
+  ): Promise<Ran<T> | Recalled<T>>;
+  once<T>(
+    key: string,
+    work: JobWork<T>,
+    ...options: OnceArguments<T, OnceOptions<T> | undefined>
+  ): Promise<OnceOutcome<T>>;
+  async once<T>(
+    key: string,
+    work: JobWork<T>,
+    options: OnceOptions<T> = {},
+  ): Promise<OnceOutcome<T>> {
+    const plan = resolveOnce("once", options, this.#settings);
+    const { maxTtl } = this.#settings;
+    const session = this.#session ?? this.#openSession();
+    return runOnce({ key: checkKey(key), work, plan, session, maxTtl });
+  }
+
+  /**
+   * Runs `work` for each item as `once` does, with one request for each 100. Resolves with what became of
+   * each, in order.
+   *
+   * @throws LockConfigurationError before anything is sent
+   * @example
+   * await locks.onceEach(batch.messages, { key: (message) => message.id, work: handle });
+   */
+  async onceEach<Item, T>(
+    items: readonly Item[],
+    options: OnceEachOptions<Item, T> & WithCodec<T>,
+  ): Promise<readonly OnceEachOutcome<T>[]> {
+    return runEach(items, options, this.#settings, (database) => this.#openSession(database));
+  }
+
+  /**
+   * What is remembered of a job; null when it has not completed, or is no longer remembered.
+   *
+   * @throws DatabaseError when there is no answer
+   */
+  async recall<T = unknown>(
+    key: string,
+    options: { readonly codec?: Codec<T> | undefined } = {},
+  ): Promise<Recalled<T> | null> {
+    return recallJob(this.#settings, key, options.codec);
+  }
+
+  /**
+   * Forgets that a job has completed, so that it may run again; one that runs now goes on. True if it was
+   * remembered.
+   *
+   * @throws DatabaseError when there is no answer
+   */
+  async forget(key: string): Promise<boolean> {
+    return forgetJob(this.#settings, key);
   }
 
   #terms(options: AcquireOptions | undefined): LeaseTerms {
@@ -179,65 +242,9 @@ export class LockService {
     return new Acquire(this.#session ?? this.#openSession(), keys, terms).run();
   }
 
-  #openSession(): Session {
-    const { database, runtime, waitUntil, keyPrefix, emitter } = this.#settings;
+  #openSession(database: LockOperations = this.#settings.database): Session {
+    const { runtime, waitUntil, keyPrefix, emitter } = this.#settings;
     const emit = (event: LockEvent): void => emitter.emit(event);
     return new Session({ database, runtime, waitUntil, keyPrefix, emit });
-  }
-}
-
-/**
- * A lock service from a Database, from options, or as it is: checked by shape, as it may come from
- * another copy of the package.
- */
-export function toLockService(
-  source: LockOperations | LockService | LockServiceOptions,
-): LockService {
-  if (isLockService(source)) return source;
-  return new LockService(isOperations(source) ? { database: source } : source);
-}
-
-/** Checked by shape: it may be of another copy of the package. */
-export function isLockService(value: unknown): value is LockService {
-  return typeof value === "object" && value !== null && "forRequest" in value;
-}
-
-function isOperations(value: object): value is LockOperations {
-  return typeof value === "object" && value !== null && "forceDelete" in value;
-}
-
-/** The error of a call that treats a refusal as one. */
-function refused({ key, lockData, remainingMs, reason, waitedMs }: Busy): LockAcquisitionError {
-  const left = remainingMs === null ? "without expiry" : `for another ${remainingMs} ms`;
-  const message =
-    reason === "held"
-      ? `Lock "${key}" is held by another ${left}.`
-      : `Lock "${key}" was still held by another (${left}) after ${Math.round(waitedMs)} ms of waiting. Raise waitTimeout or retry.maxRetries to wait longer.`;
-  const holder = lockData?.ownerHash ?? null;
-  return new LockAcquisitionError(reason, key, message, { holder, remainingMs });
-}
-
-function toLockInfo({ lockData, remainingMs, alive }: Inspection): LockInfo {
-  if (lockData === null) return { ...UNREADABLE, remainingMs, alive };
-  const { ownerHash, trace = null, fence = null, acquiredAt, extendedAt } = lockData;
-  return { holder: ownerHash, trace, fence, remainingMs, alive, acquiredAt, extendedAt };
-}
-
-/** What is known about a holder whose record cannot be read. */
-const UNREADABLE = {
-  holder: null,
-  trace: null,
-  fence: null,
-  acquiredAt: null,
-  extendedAt: null,
-} as const;
-
-/** Sends a command that is safe to repeat once more after a transient error. */
-async function sendTwice<T>(send: () => Promise<T>): Promise<T> {
-  try {
-    return await send();
-  } catch (error) {
-    if (!classifyFailure(error).retriable) throw error;
-    return send();
   }
 }

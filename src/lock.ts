@@ -191,16 +191,28 @@ export async function releaseOnError<T>(
  * @throws LockLostError with `result` when another may have held it meanwhile
  */
 export async function concludeWork<T>(lock: Lock, result: T): Promise<T> {
+  await conclude(lock, result, () => lock.release());
+  return result;
+}
+
+/**
+ * The same with another command for a release. Resolves with what that does; undefined without a
+ * verdict.
+ */
+export async function conclude<Verdict>(
+  lock: Lock,
+  result: unknown,
+  release: () => Promise<Verdict>,
+): Promise<Verdict | undefined> {
   const wasValid = !lock.signal.aborted;
   try {
-    await lock.release();
+    return await release();
   } catch (cause) {
     // The lock may be of another copy of the package.
-    if (isLockError(cause, "LOCK_RELEASE_UNKNOWN") && wasValid) return result;
+    if (isLockError(cause, "LOCK_RELEASE_UNKNOWN") && wasValid) return undefined;
     const why = isLockError(cause, "LOCK_NOT_OWNED")
       ? "it was no longer ours when the work was done"
       : "its time ran out during the work, and its release was not confirmed";
     throw new LockLostError(lock.key, why, { result, cause });
   }
-  return result;
 }

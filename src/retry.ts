@@ -1,4 +1,5 @@
 import { checkInteger, checkNumber, checkOptions, checkType, type OptionNames } from "./check.ts";
+import { classifyFailure } from "./errors.ts";
 import { systemRuntime, type Runtime } from "./runtime.ts";
 
 /** When to try again after a refusal. All times in milliseconds. */
@@ -102,4 +103,14 @@ export function resolveRetry(options: RetryOptions | undefined, defaults: RetryP
     multiplier: checkNumber("retry.multiplier", multiplier, 1, 100),
     jitter,
   };
+}
+
+/** Sends a command that is safe to repeat once more after a transient error. */
+export async function sendTwice<T>(send: () => Promise<T>): Promise<T> {
+  try {
+    return await send();
+  } catch (error) {
+    if (!classifyFailure(error).retriable) throw error;
+    return send();
+  }
 }

@@ -25,14 +25,19 @@ import {
 import type {
   AcquireOutcome,
   AcquireRequest,
+  AdmitOutcome,
+  AdmitRequest,
   Capabilities,
+  CompleteRequest,
   Inspection,
+  JobOutcome,
   LockOperations,
   ReleaseOutcome,
   ReleaseRequest,
   RenewOutcome,
   RenewRequest,
 } from "./operations.ts";
+import type { ResultRecord } from "./result-record.ts";
 import type { CreateOutcome, DeleteOutcome, LockPrimitives, UpdateOutcome } from "./primitives.ts";
 
 export interface DatabaseOptions {
@@ -88,9 +93,21 @@ export abstract class Database implements LockOperations, LockPrimitives {
   /** Closes connections. */
   abstract terminate(): Promise<void>;
 
+  /** Of a backend that remembers results: see {@link JobOperations}. */
+  admit?(requests: readonly AdmitRequest[]): Promise<readonly JobOutcome<AdmitOutcome>[]>;
+  complete?(requests: readonly CompleteRequest[]): Promise<readonly JobOutcome<ReleaseOutcome>[]>;
+  recall?(key: string): Promise<ResultRecord | null>;
+  forget?(key: string, ownerHash: string): Promise<boolean>;
+
   /** What this backend can do beyond its primitives. */
   get capabilities(): Capabilities {
-    return { fences: false, remainingMs: false, severalKeys: false, tombstones: false };
+    return {
+      fences: false,
+      remainingMs: false,
+      severalKeys: false,
+      tombstones: false,
+      results: false,
+    };
   }
 
   async acquire(request: AcquireRequest): Promise<AcquireOutcome> {

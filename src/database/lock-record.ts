@@ -15,6 +15,8 @@ export interface LockData {
   readonly fence?: number;
   /** How long the holder's liveness lasts without renewal, in ms. */
   readonly livenessMs?: number;
+  /** What distinguishes the input of a job from another. */
+  readonly fingerprint?: string;
 }
 
 /** What is stored for each live process (here: for each acquisition). */
@@ -82,9 +84,10 @@ export function highestFence(
     readonly status: string;
     readonly fence?: number | undefined;
     readonly lockData?: LockData | null;
+    readonly record?: { readonly fence?: number };
   },
 ): number {
-  const fence = answer.fence ?? answer.lockData?.fence ?? 0;
+  const fence = answer.fence ?? answer.lockData?.fence ?? answer.record?.fence ?? 0;
   return fence > MAX_FIRST_FENCE ? seen : Math.max(seen, fence);
 }
 
@@ -109,7 +112,7 @@ export function decodeInteger(value: unknown): number | undefined {
 export function decodeLockData(value: unknown): LockData | null {
   const record = decodeObject(value);
   if (record === null) return null;
-  const { ownerHash, processHash, trace, acquiredAt, extendedAt } = record;
+  const { ownerHash, processHash, trace, acquiredAt, extendedAt, fingerprint } = record;
   if (!isText(ownerHash) || !isText(processHash)) return null;
   const fence = typeof record["fence"] === "number" ? decodeInteger(record["fence"]) : undefined;
   const livenessMs = decodeInteger(record["livenessMs"]);
@@ -117,10 +120,11 @@ export function decodeLockData(value: unknown): LockData | null {
     ownerHash,
     processHash,
     ...(typeof trace === "string" ? { trace } : {}),
-    acquiredAt: typeof acquiredAt === "string" ? acquiredAt : "",
-    extendedAt: typeof extendedAt === "string" ? extendedAt : "",
+    acquiredAt: textOf(acquiredAt),
+    extendedAt: textOf(extendedAt),
     ...(fence === undefined ? {} : { fence }),
     ...(livenessMs === undefined ? {} : { livenessMs }),
+    ...(typeof fingerprint === "string" ? { fingerprint } : {}),
   };
 }
 
@@ -129,12 +133,16 @@ export function decodeProcessData(value: unknown): ProcessData | null {
   return typeof aliveAt === "string" ? { aliveAt } : null;
 }
 
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
 /** Bytes that are not valid UTF-8 do not survive the round trip: a string with them names nothing. */
 function isText(value: unknown): value is string {
   return typeof value === "string" && !value.includes("\uFFFD");
 }
 
-function decodeObject(value: unknown): Record<string, unknown> | null {
+export function decodeObject(value: unknown): Record<string, unknown> | null {
   const parsed = typeof value === "string" ? parseJson(value) : value;
   return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)
     ? (parsed as Record<string, unknown>)

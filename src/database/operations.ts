@@ -1,6 +1,7 @@
 import { show } from "../check.ts";
-import { LockConfigurationError } from "../errors.ts";
+import { DatabaseError, LockConfigurationError } from "../errors.ts";
 import type { LockData } from "./lock-record.ts";
+import type { ResultRecord } from "./result-record.ts";
 
 /** Backends with tombstones keep them for at least this long, in ms. */
 export const MIN_GRACE_MS = 10_000;
@@ -15,6 +16,8 @@ export interface Capabilities {
   readonly severalKeys: boolean;
   /** It remembers owner hashes: an acquire delivered after its refusal or its end creates nothing. */
   readonly tombstones: boolean;
+  /** It remembers results: the {@link JobOperations} are there. Needs fences and tombstones. */
+  readonly results: boolean;
 }
 
 /**
@@ -22,7 +25,7 @@ export interface Capabilities {
  * method rejects when it has no conclusive answer, best with a `DatabaseError`, and no later than
  * after `requestTimeout` (R8, R9).
  */
-export interface LockOperations {
+export interface LockOperations extends Partial<JobOperations> {
   /** Longest wait for one operation, in ms. */
   readonly requestTimeout: number;
   readonly capabilities: Capabilities;
@@ -37,6 +40,77 @@ export interface LockOperations {
   /** Deletes the lock of this owner, or (null) what is stored there and is not a lock record. */
   forceDelete(key: string, ownerHash: string | null): Promise<boolean>;
 }
+
+/**
+ * What `once` asks of a backend with `capabilities.results`: the lock of a job and its result change in
+ * one atomic step. Each takes several jobs, and answers for each by itself; each is safe to send twice.
+ */
+export interface JobOperations {
+  /** Acquires the lock of each job, unless a completion of it is remembered. */
+  admit(requests: readonly AdmitRequest[]): Promise<readonly JobOutcome<AdmitOutcome>[]>;
+  /** Of each job that still holds its lock: stores the result, and releases the lock. */
+  complete(requests: readonly CompleteRequest[]): Promise<readonly JobOutcome<ReleaseOutcome>[]>;
+  /** What is remembered of a job; null when nothing is. */
+  recall(key: string): Promise<ResultRecord | null>;
+  /** Forgets the completion by this owner hash; false when it is not (or no longer) remembered. */
+  forget(key: string, ownerHash: string): Promise<boolean>;
+}
+
+/** What a batch says of one job: an error concerns that job alone. */
+export type JobOutcome<Outcome> = Outcome | { readonly status: "failed"; readonly error: unknown };
+
+/**
+ * What a batch of one job was answered.
+ *
+ * @throws DatabaseError when there is no answer, and whatever error concerns the job
+ */
+export function onlyOutcome<Outcome extends { readonly status: string }>([
+  outcome,
+]: readonly JobOutcome<Outcome>[]): Outcome {
+  if (outcome === undefined) {
+    const message = "The database gave no conclusive answer about a job";
+    throw new DatabaseError(message, { applied: "unknown", retriable: true });
+  }
+  if (isFailed(outcome)) throw outcome.error;
+  return outcome;
+}
+
+/** Whether a batch has failed for a job. */
+export function isFailed<Outcome extends { readonly status: string }>(
+  outcome: JobOutcome<Outcome>,
+): outcome is { readonly status: "failed"; readonly error: unknown } {
+  return outcome.status === "failed";
+}
+
+/** The lock of one job, to be acquired. */
+export interface AdmitRequest extends AcquireRequest {
+  readonly claims: readonly [Claim];
+  /** Names what is remembered of the job. */
+  readonly resultKey: string;
+}
+
+export type AdmitOutcome = AcquireOutcome | Remembered;
+
+/** The job completed before. */
+export interface Remembered {
+  readonly status: "remembered";
+  readonly record: ResultRecord;
+}
+
+/** The lock of one job, to be released as it completes. `fence` is that of its grant. */
+export interface CompleteRequest extends ReleaseRequest {
+  readonly claims: readonly [Claim];
+  readonly resultKey: string;
+  readonly record: ResultRecord;
+  /** How long it is remembered, in ms; at least for as long as the backend keeps tombstones. */
+  readonly rememberMs: number;
+}
+
+/**
+ * What is remembered of a completed job: its result; a marker that it completed, as the result was too
+ * large or there was no room; nothing, as there was no room even for that; or this is not known.
+ */
+export type Kept = "result" | "marker" | "no" | "unknown";
 
 /** One key under one owner hash, as stored or to be stored. */
 export interface Claim {
@@ -108,7 +182,12 @@ export interface ReleaseRequest {
 }
 
 export type ReleaseOutcome =
-  | { readonly status: "released"; readonly lockData: null }
+  | {
+      readonly status: "released";
+      readonly lockData: null;
+      /** What is remembered of the job, if this was its completion. */
+      readonly kept?: Kept;
+    }
   | NotReleased<"missing", null>
   | NotReleased<"held", LockData | null>;
 
@@ -127,6 +206,20 @@ export interface Inspection {
   readonly remainingMs: number | null;
   /** False when a new acquisition would take over from this holder. */
   readonly alive: boolean;
+}
+
+/** @throws LockConfigurationError unless the backend can remember results */
+export function jobOperations<Operations extends LockOperations>(
+  database: Operations,
+): Operations & JobOperations {
+  const { capabilities, admit, complete, recall, forget } = database;
+  if (!capabilities.results || !admit || !complete || !recall || !forget) {
+    throw new LockConfigurationError(
+      "database",
+      `${database.constructor.name} cannot remember results (capabilities.results): jobs that run once need RedisDatabase, upstash() or another backend that stores a result and releases its lock in one step`,
+    );
+  }
+  return database as Operations & JobOperations;
 }
 
 /** @throws LockConfigurationError unless it has the operations, whichever class it is of */

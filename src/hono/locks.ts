@@ -1,7 +1,8 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { LockOperations } from "../database/operations.ts";
 import type { LockServiceOptions, RequestContext } from "../lock-options.ts";
-import { toLockService, type LockService } from "../lock-service.ts";
+import type { LockService } from "../lock-service.ts";
+import { toLockService } from "../lock-source.ts";
 import { cancelUnsent } from "./hold-response.ts";
 
 /** What {@link locks} puts into `c.var`. */

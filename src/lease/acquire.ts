@@ -1,10 +1,11 @@
 import { MIN_TTL_MS } from "../check.ts";
 import { canOutliveHolder } from "../database/lock-record.ts";
 import type {
-  AcquireOutcome,
+  AdmitOutcome,
   Grant,
   LeaseTimes,
   Refusal,
+  Remembered,
   Suspect,
 } from "../database/operations.ts";
 import {
@@ -15,8 +16,9 @@ import {
 } from "../errors.ts";
 import { RESEND_PAUSES, backoffDelay } from "../retry.ts";
 import { elapsed, linkSignals, type Instant, type Runtime } from "../runtime.ts";
-import { Attempt, acquisitionFailed, type AttemptLimits, type Win } from "./attempt.ts";
+import { Attempt, type AttemptLimits, type Win } from "./attempt.ts";
 import type { Lease } from "./lease.ts";
+import { acquisitionFailed, isOtherInput, type Busy } from "./refusal.ts";
 import type { Session } from "./session.ts";
 import type { LeaseTerms } from "./terms.ts";
 
@@ -28,13 +30,6 @@ const MAX_ROUNDS = 1_000;
 
 /** Spreads out waiters that all sleep until the same lock expires. */
 const WAKE_SPREAD_MS = 50;
-
-/** Another holds the lock, and the call has waited as long as it may. */
-export interface Busy extends Refusal {
-  /** `held`: it was not to wait at all. */
-  readonly reason: "held" | "timeout";
-  readonly waitedMs: number;
-}
 
 export type Acquired = { readonly status: "acquired"; readonly lease: Lease } | Busy;
 
@@ -62,6 +57,13 @@ export class Acquire implements AttemptLimits {
 
   /** @throws LockAcquisitionError (aborted, error), LockConfigurationError */
   async run(): Promise<Acquired> {
+    const outcome = await this.admit();
+    if (outcome.status !== "remembered") return outcome;
+    throw acquisitionFailed(this.#keys[0], "the database gave no conclusive answer");
+  }
+
+  /** The same for the lock of a job (`terms.job`), unless it has completed before. */
+  async admit(): Promise<Acquired | Remembered> {
     if (this.times() === undefined) throw this.#deadlineError();
     const pledge = this.#session.pledge();
     const abort = linkSignals(this.#terms.signals);
@@ -69,6 +71,7 @@ export class Acquire implements AttemptLimits {
     try {
       const outcome = await this.#wait(abort.signal);
       if (outcome.status === "held") return this.#busy(outcome);
+      if (outcome.status === "remembered") return outcome;
       const waitedMs = this.#waitedMs();
       const { trace, renewal, deadline } = this.#terms;
       lease = this.#session.hold({ ...outcome, keys: this.#keys, trace, renewal, deadline });
@@ -101,13 +104,14 @@ export class Acquire implements AttemptLimits {
     return elapsed(this.#started, this.#runtime.now());
   }
 
-  async #wait(signal: AbortSignal): Promise<Win | Refusal> {
+  async #wait(signal: AbortSignal): Promise<Win | Refusal | Remembered> {
     const { emit } = this.#session.context;
     for (let attempt = 1; ; attempt += 1) {
       const outcome = await this.#ask(signal);
-      if (outcome.status === "granted") return outcome;
+      if (outcome.status !== "held") return outcome;
       const { key, remainingMs } = outcome;
       emit({ type: "busy", key, trace: this.#terms.trace, remainingMs, attempt });
+      if (isOtherInput(this.#terms.job, outcome.lockData)) return outcome;
       const pauseMs = this.#pauseMs(outcome, attempt);
       if (pauseMs === undefined) return outcome;
       await this.#runtime.sleep(pauseMs, signal);
@@ -116,11 +120,11 @@ export class Acquire implements AttemptLimits {
   }
 
   /** Asks, and again at once if the holder seems to be dead or the owner hash was used up. */
-  async #ask(signal: AbortSignal): Promise<Win | Refusal> {
+  async #ask(signal: AbortSignal): Promise<Win | Refusal | Remembered> {
     const { keyPrefix } = this.#session.context;
     for (let round = 1; ; round += 1) {
       const outcome = await this.#attempt(signal);
-      if (outcome.status === "granted") return outcome;
+      if (outcome.status === "granted" || outcome.status === "remembered") return outcome;
       const mayGoOn = this.budgetLeft() > 0 && round < MAX_ROUNDS;
       if (outcome.status !== "held") {
         if (!mayGoOn) throw acquisitionFailed(this.#keys[0], "its token was used up");
@@ -131,8 +135,8 @@ export class Acquire implements AttemptLimits {
   }
 
   /** One attempt under a name of its own, rolled back unless it wins. */
-  async #attempt(signal: AbortSignal): Promise<Win | Exclude<AcquireOutcome, Grant>> {
-    const attempt = new Attempt(this.#session.context, this.#keys, this.#terms.trace);
+  async #attempt(signal: AbortSignal): Promise<Win | Exclude<AdmitOutcome, Grant>> {
+    const attempt = new Attempt(this.#session.context, this.#keys, this.#terms);
     let isWon = false;
     try {
       const outcome = await attempt.run(this, [...this.#suspects.values()], signal);

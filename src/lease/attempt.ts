@@ -1,10 +1,13 @@
-import type {
-  AcquireOutcome,
-  Claim,
-  Claims,
-  Grant,
-  LeaseTimes,
-  Suspect,
+import {
+  jobOperations,
+  onlyOutcome,
+  type AcquireRequest,
+  type AdmitOutcome,
+  type Claim,
+  type Claims,
+  type Grant,
+  type LeaseTimes,
+  type Suspect,
 } from "../database/operations.ts";
 import { createLockData, formatOwnerHash } from "../database/lock-record.ts";
 import {
@@ -17,8 +20,10 @@ import {
 import { compensationPauses } from "../retry.ts";
 import { bounded, elapsed, type Bounded, type Instant } from "../runtime.ts";
 import type { LeaseContext } from "./context.ts";
-import { reliableMs } from "./lease.ts";
+import { acquisitionFailed } from "./refusal.ts";
 import { Release } from "./release.ts";
+import type { JobTerms, LeaseTerms } from "./terms.ts";
+import { reliableMs } from "./validity.ts";
 
 /**
  * Sends of a compensation that have no answer, as in an outage: then what the attempt may have stored ends
@@ -55,6 +60,7 @@ export class Attempt {
   readonly #context: LeaseContext;
   readonly #keys: readonly [string, ...string[]];
   readonly #trace: string | undefined;
+  readonly #job: JobTerms | undefined;
   /** A lock and its liveness live and die together: nothing is shared between acquisitions. */
   readonly #processHash: string;
   /** Whether something may be stored under it. */
@@ -67,11 +73,12 @@ export class Attempt {
   constructor(
     context: LeaseContext,
     keys: readonly [string, ...string[]],
-    trace: string | undefined,
+    { trace, job }: Pick<LeaseTerms, "trace" | "job">,
   ) {
     this.#context = context;
     this.#keys = keys;
     this.#trace = trace;
+    this.#job = job;
     this.#processHash = `leasehold/${context.runtime.randomId()}`;
   }
 
@@ -83,7 +90,7 @@ export class Attempt {
     limits: AttemptLimits,
     suspects: readonly Suspect[],
     signal: AbortSignal,
-  ): Promise<Win | Exclude<AcquireOutcome, Grant>> {
+  ): Promise<Win | Exclude<AdmitOutcome, Grant>> {
     for (;;) {
       const times = limits.times();
       if (signal.aborted) throw this.#aborted(signal);
@@ -91,7 +98,7 @@ export class Attempt {
       const since = this.#context.runtime.now();
       this.#firstSentAt ??= since;
       const claims = this.#claims(times);
-      const answer = this.#context.database.acquire({ claims, ...times, suspects });
+      const answer = this.#send({ claims, ...times, suspects });
       this.#longestMs = Math.max(this.#longestMs, times.ttlMs, times.livenessMs);
       const sent = await bounded(this.#context.runtime, answer, limits.budgetLeft(), signal);
       if (sent.ended === "done") return this.#conclude(sent.value, claims, times, since);
@@ -99,9 +106,19 @@ export class Attempt {
     }
   }
 
+  /** For a job, only if its completion is not remembered. */
+  async #send(request: AcquireRequest & { readonly claims: Claims }): Promise<AdmitOutcome> {
+    const { database } = this.#context;
+    if (this.#job === undefined) return database.acquire(request);
+    const [claim] = request.claims;
+    const { resultKey } = this.#job;
+    const job = { ...request, claims: [claim], resultKey } as const;
+    return onlyOutcome(await jobOperations(database).admit([job]));
+  }
+
   /** Sleeps after a send without an answer until it is to be sent again; throws when it is not. */
   async #pause(
-    sent: Exclude<Bounded<AcquireOutcome>, { readonly ended: "done" }>,
+    sent: Exclude<Bounded<AdmitOutcome>, { readonly ended: "done" }>,
     since: Instant,
     limits: AttemptLimits,
     signal: AbortSignal,
@@ -150,13 +167,17 @@ export class Attempt {
     const processHash = this.#processHash;
     const trace = this.#trace;
     const isTold = times !== undefined && times.livenessMs >= times.ttlMs;
-    const liveness = isTold ? { livenessMs: times.livenessMs } : {};
+    const { fingerprint } = this.#job ?? {};
+    const extra = {
+      ...(isTold ? { livenessMs: times.livenessMs } : {}),
+      ...(fingerprint === undefined ? {} : { fingerprint }),
+    };
     const now = runtime.now();
     const claim = (name: string): Claim => {
       const key = keyPrefix + name;
       const ownerHash = formatOwnerHash(key, processHash, trace);
       const record = createLockData({ ownerHash, processHash, trace }, now);
-      return { key, lockData: { ...record, ...liveness } };
+      return { key, lockData: { ...record, ...extra } };
     };
     const [first, ...rest] = this.#keys;
     return [claim(first), ...rest.map(claim)];
@@ -164,17 +185,18 @@ export class Attempt {
 
   /** What an answer means for the owner hash. */
   #conclude(
-    outcome: AcquireOutcome,
+    outcome: AdmitOutcome,
     claims: Claims,
     times: LeaseTimes,
     since: Instant,
-  ): Win | Exclude<AcquireOutcome, Grant> {
+  ): Win | Exclude<AdmitOutcome, Grant> {
     switch (outcome.status) {
       case "granted":
         break;
       case "held":
       case "gone":
       case "lost":
+      case "remembered":
         return outcome;
       default:
         // Not by type, but a backend is other people's code: what it did is unknown.
@@ -213,13 +235,6 @@ export class Attempt {
       ? cause
       : acquisitionFailed(this.#keys[0], why, cause);
   }
-}
-
-/** The error of an acquisition that ends without a conclusive answer. */
-export function acquisitionFailed(key: string, why: string, cause?: unknown): LockAcquisitionError {
-  const reason = isLockError(cause, "LOCK_DATABASE") ? cause.message : why;
-  const message = `Lock "${key}" could not be acquired: ${reason}.`;
-  return new LockAcquisitionError("error", key, message, { cause });
 }
 
 function withFence([first, ...rest]: Claims, fence: number | undefined): Claims {

@@ -5,6 +5,7 @@ import { IN_BACKGROUND, OVER, elapsed, type Instant } from "../runtime.ts";
 import type { LockIdentity } from "../lock-events.ts";
 import type { LeaseContext } from "./context.ts";
 import { Release, isOwnRelease, type ReleaseVerdict } from "./release.ts";
+import { later, reliableMs, type Proof } from "./validity.ts";
 
 /** Sends that a caller of release or extend waits for. */
 export const CALLER_SENDS = 2;
@@ -189,18 +190,22 @@ export class Lease {
    * @throws LockReleaseUnknownError after two sends without an answer; it is retried in the background
    */
   async release(): Promise<ReleaseVerdict> {
-    this.#release ??= this.#startRelease();
+    const { claims, fence } = this.grant;
+    return this.releaseBy(() => this.context.database.release({ claims, fence }));
+  }
+
+  /** Releases it by another command; when it is being released already, by that one. */
+  releaseBy(send: () => Promise<ReleaseOutcome>): Promise<ReleaseVerdict> {
+    this.#release ??= this.#startRelease(send);
     return this.#release.verdictWithin(CALLER_SENDS);
   }
 
-  #startRelease(): Release {
+  #startRelease(send: () => Promise<ReleaseOutcome>): Release {
     const { context, identity: lock, longestMs } = this;
-    const { claims, fence } = this.grant;
     const wasLost = this.checkLoss() !== undefined;
     // From here on it is meant to end: nothing is renewed, and an expiry is no loss.
     this.#endIsWanted = true;
     this.stopRenewing();
-    const send = (): Promise<ReleaseOutcome> => context.database.release({ claims, fence });
     const release = new Release(context, { lock, send, longestMs, wasLost });
     void release.verdict.then((verdict) => this.#released(verdict));
     return release;
@@ -232,19 +237,4 @@ export class Lease {
     this.#end.abort(OVER);
     this.#keeper.remove(this);
   }
-}
-
-/** Redis granted `ms` to a request sent no earlier than `since`. */
-export interface Proof {
-  readonly since: Instant;
-  readonly ms: number;
-}
-
-/** How long a grant can be relied on: less a margin, as clocks drift and timers fire late. */
-export function reliableMs({ since, ms }: Proof, now: Instant): number {
-  return ms - Math.max(20, ms * 0.02) - elapsed(since, now);
-}
-
-function later(old: Proof, fresh: Proof, now: Instant): Proof {
-  return reliableMs(fresh, now) > reliableMs(old, now) ? fresh : old;
 }

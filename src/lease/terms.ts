@@ -11,6 +11,16 @@ export interface LeaseTerms extends LeaseTimes {
   readonly trace: string | undefined;
   /** When the platform ends the invocation: nothing is requested beyond it. */
   readonly deadline: Date | undefined;
+  /** Set for a job that is to run once. */
+  readonly job?: JobTerms | undefined;
   /** Any of them cancels waiting. */
   readonly signals: readonly AbortSignal[];
+}
+
+/** What the acquisition of a job's lock asks besides. */
+export interface JobTerms {
+  /** Names what is remembered of the job. */
+  readonly resultKey: string;
+  /** What distinguishes its input from another. */
+  readonly fingerprint: string | undefined;
 }

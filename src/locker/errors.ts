@@ -56,6 +56,7 @@ export interface LockerError {
 const TYPES = {
   renewalFailed: "reporter",
   releaseFailed: "locker",
+  resultNotKept: "locker",
   lost: "lost_lock",
 } as const;
 

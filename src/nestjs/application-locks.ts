@@ -4,7 +4,8 @@ import { LockAcquisitionError, LockLostError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { LockEvent } from "../lock-events.ts";
 import type { AcquireOptions } from "../lock-options.ts";
-import type { LockInfo, LockService } from "../lock-service.ts";
+import type { LockInfo } from "../lock-info.ts";
+import type { LockService } from "../lock-service.ts";
 import type { Lock } from "../lock.ts";
 import { linkSignals } from "../runtime.ts";
 import type { ILockService } from "./injection.ts";
@@ -123,7 +124,12 @@ function logFailure(event: LockEvent): void {
   logger.warn(`${FAILURES[type]} of ${keys.map(show).join(", ")}: ${why}`);
 }
 
-const FAILURES = { lost: "Loss", renewalFailed: "Failed renewal", releaseFailed: "Failed release" };
+const FAILURES = {
+  lost: "Loss",
+  renewalFailed: "Failed renewal",
+  releaseFailed: "Failed release",
+  resultNotKept: "Result not kept",
+};
 
 function isOver(lock: Lock): boolean {
   try {

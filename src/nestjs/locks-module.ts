@@ -6,7 +6,8 @@ import {
 } from "@nestjs/common";
 import { checkOptions, type OptionNames } from "../check.ts";
 import { SERVICE_OPTIONS, type LockServiceOptions } from "../lock-options.ts";
-import { LockService, isLockService, toLockService } from "../lock-service.ts";
+import { LockService } from "../lock-service.ts";
+import { isLockService, toLockService } from "../lock-source.ts";
 import { ApplicationLocks } from "./application-locks.ts";
 import { LOCK_SERVICE } from "./injection.ts";
 

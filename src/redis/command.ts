@@ -6,8 +6,20 @@ export interface Names {
   readonly lock: string;
   /** The liveness of a process; its hash follows. */
   readonly process: string;
+  /** What is remembered of a job; its key follows. */
+  readonly result: string;
   /** What became of an owner hash, which follows. */
   readonly tombstone: string;
+}
+
+export function namesUnder(prefix: string): Names {
+  return {
+    fence: `${prefix}fence`,
+    lock: `${prefix}lock:`,
+    process: `${prefix}proc:`,
+    result: `${prefix}done:`,
+    tombstone: `${prefix}gone:`,
+  };
 }
 
 /** A reply of one of our scripts: `{ status, … }`. */

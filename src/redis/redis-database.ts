@@ -12,28 +12,39 @@ import {
 } from "../database/lock-record.ts";
 import {
   MIN_GRACE_MS,
+  isFailed,
   type AcquireOutcome,
   type AcquireRequest,
+  type AdmitOutcome,
+  type AdmitRequest,
   type Capabilities,
+  type CompleteRequest,
   type Inspection,
+  type JobOutcome,
   type ReleaseOutcome,
   type ReleaseRequest,
   type RenewOutcome,
   type RenewRequest,
 } from "../database/operations.ts";
+import type { ResultRecord } from "../database/result-record.ts";
 import type { CreateOutcome, DeleteOutcome, UpdateOutcome } from "../database/primitives.ts";
 import { LockConfigurationError, classifyFailure, noAnswerWithin } from "../errors.ts";
 import { bounded } from "../runtime.ts";
 import type { RedisClient } from "./client.ts";
-import type { Command, Names } from "./command.ts";
-import { isUnknownScript, toDatabaseError, unreadableReply } from "./failure.ts";
+import { namesUnder, type Command, type Names } from "./command.ts";
+import { evaluate } from "./evaluate.ts";
+import { toDatabaseError, unreadableReply } from "./failure.ts";
 import { decodeReply } from "./reply.ts";
-import { acquireCommand } from "./lua/acquire.ts";
+import { acquireCommand, type AcquireSettings } from "./lua/acquire.ts";
+import { admitCommand } from "./lua/admit.ts";
+import { completeCommand } from "./lua/complete.ts";
 import { forceDeleteCommand } from "./lua/force-delete.ts";
+import { forgetCommand } from "./lua/forget.ts";
 import { inspectCommand } from "./lua/inspect.ts";
 import { readCommand } from "./lua/read.ts";
+import { recallCommand } from "./lua/recall.ts";
 import { releaseCommand } from "./lua/release.ts";
-import { MAX_RENEWALS, renewCommand } from "./lua/renew.ts";
+import { inParts, renewCommand } from "./lua/renew.ts";
 import { saveProcessCommand } from "./lua/save-process.ts";
 import { tryCreateCommand } from "./lua/try-create.ts";
 import { tryDeleteCommand } from "./lua/try-delete.ts";
@@ -91,40 +102,60 @@ export class RedisDatabase extends Database {
     checkType("prefix", prefix, "string");
     checkType("keyLocking", keyLocking, "boolean");
     this.#redis = redis;
-    this.#names = {
-      fence: `${prefix}fence`,
-      lock: `${prefix}lock:`,
-      process: `${prefix}proc:`,
-      tombstone: `${prefix}gone:`,
-    };
+    this.#names = namesUnder(prefix);
     this.#shebang = keyLocking ? "#!lua flags=allow-key-locking\n" : "";
     this.#graceMs = checkInteger("gracePeriod", gracePeriod, MIN_GRACE_MS);
   }
 
   override get capabilities(): Capabilities {
-    return { fences: true, remainingMs: true, severalKeys: true, tombstones: true };
+    return { fences: true, remainingMs: true, severalKeys: true, tombstones: true, results: true };
   }
 
   override async acquire(request: AcquireRequest): Promise<AcquireOutcome> {
+    const settings = this.#acquireSettings();
+    return this.#noteFence(await this.#run(acquireCommand(this.#names, request, settings)));
+  }
+
+  override async admit(
+    requests: readonly AdmitRequest[],
+  ): Promise<readonly JobOutcome<AdmitOutcome>[]> {
+    const settings = this.#acquireSettings();
+    const outcomes = await this.#run(admitCommand(this.#names, requests, settings));
+    return outcomes.map((outcome) => (isFailed(outcome) ? outcome : this.#noteFence(outcome)));
+  }
+
+  override async complete(
+    requests: readonly CompleteRequest[],
+  ): Promise<readonly JobOutcome<ReleaseOutcome>[]> {
+    return this.#run(completeCommand(this.#names, requests, this.#graceMs));
+  }
+
+  override async recall(key: string): Promise<ResultRecord | null> {
+    return this.#run(recallCommand(this.#names, key));
+  }
+
+  override async forget(key: string, ownerHash: string): Promise<boolean> {
+    return this.#run(forgetCommand(this.#names, key, ownerHash));
+  }
+
+  #acquireSettings(): AcquireSettings {
     const now = this.runtime.now();
-    const settings = {
+    return {
       graceMs: this.#graceMs,
       firstFence: firstFence(now),
       highestFence: this.#highestFence,
       processData: JSON.stringify(createProcessData(now)),
     };
-    const outcome = await this.#run(acquireCommand(this.#names, request, settings));
+  }
+
+  #noteFence<Outcome extends AdmitOutcome>(outcome: Outcome): Outcome {
     this.#highestFence = highestFence(this.#highestFence, outcome);
     return outcome;
   }
 
   override async renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
-    if (requests.length > MAX_RENEWALS) {
-      const parts = [requests.slice(0, MAX_RENEWALS), requests.slice(MAX_RENEWALS)];
-      return (await Promise.all(parts.map((part) => this.renew(part)))).flat();
-    }
     const processData = JSON.stringify(createProcessData(this.runtime.now()));
-    return this.#run(renewCommand(this.#names, requests, processData));
+    return inParts(requests, (part) => this.#run(renewCommand(this.#names, part, processData)));
   }
 
   override async release(request: ReleaseRequest): Promise<ReleaseOutcome> {
@@ -191,13 +222,9 @@ export class RedisDatabase extends Database {
     return this.#run(readCommand(this.#names.process + processHash, decodeProcessData));
   }
 
-  async saveProcessData(
-    processHash: string,
-    processData: ProcessData,
-    ttlMs: number,
-  ): Promise<void> {
-    const text = JSON.stringify(processData);
-    await this.#run(saveProcessCommand(this.#names.process + processHash, text, ttlMs));
+  async saveProcessData(processHash: string, data: ProcessData, ttlMs: number): Promise<void> {
+    const name = this.#names.process + processHash;
+    await this.#run(saveProcessCommand(name, JSON.stringify(data), ttlMs));
   }
 
   /** HTTP keeps no connection: there is nothing to close. */
@@ -206,7 +233,7 @@ export class RedisDatabase extends Database {
   /** The only place a command leaves from: bounded in time (R8), its reply decoded. */
   async #run<T>({ operation, script, keys, args, decode }: Command<T>): Promise<T> {
     const wait = new AbortController();
-    const reply = this.#evaluate(this.#shebang + script, keys, args, wait.signal);
+    const reply = evaluate(this.#redis, this.#shebang + script, keys, args, wait.signal);
     const outcome = await bounded(this.runtime, reply, this.requestTimeout);
     wait.abort();
     if (outcome.ended === "failed") {
@@ -218,33 +245,4 @@ export class RedisDatabase extends Database {
     if (decoded === undefined) throw this.report(unreadableReply(operation));
     return decoded;
   }
-
-  /** By its hash and, if Redis does not know it, whole: then nothing was run, and it is not too late. */
-  async #evaluate(
-    script: string,
-    keys: string[],
-    args: string[],
-    wait: AbortSignal,
-  ): Promise<unknown> {
-    const redis = this.#redis;
-    if (redis.evalsha === undefined) return redis.eval(script, keys, args, wait);
-    const sha1 = SHA1S.get(script) ?? (await sha1Of(script));
-    if (wait.aborted) return undefined;
-    try {
-      return await redis.evalsha(sha1, keys, args, wait);
-    } catch (error) {
-      if (wait.aborted || !isUnknownScript(error)) throw error;
-      return redis.eval(script, keys, args, wait);
-    }
-  }
-}
-
-/** By script. Plain data: on Workers, a promise of one request must not be awaited in another. */
-const SHA1S = new Map<string, string>();
-async function sha1Of(script: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(script));
-  const hex = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0"));
-  const sha1 = hex.join("");
-  SHA1S.set(script, sha1);
-  return sha1;
 }

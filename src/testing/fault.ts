@@ -45,6 +45,10 @@ export type DatabaseOperation =
   | "acquire"
   | "renew"
   | "release"
+  | "admit"
+  | "complete"
+  | "recall"
+  | "forget"
   | "inspect"
   | "forceDelete"
   | "readLockData"
@@ -58,6 +62,10 @@ const OPERATIONS: Readonly<Record<DatabaseOperation, true>> = {
   acquire: true,
   renew: true,
   release: true,
+  admit: true,
+  complete: true,
+  recall: true,
+  forget: true,
   inspect: true,
   forceDelete: true,
   readLockData: true,

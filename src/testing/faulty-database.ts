@@ -1,16 +1,22 @@
 import { checkInteger, checkOptions, type OptionNames } from "../check.ts";
 import { Database } from "../database/database.ts";
 import type { LockData, ProcessData } from "../database/lock-record.ts";
-import type {
-  AcquireOutcome,
-  AcquireRequest,
-  Capabilities,
-  Inspection,
-  ReleaseOutcome,
-  ReleaseRequest,
-  RenewOutcome,
-  RenewRequest,
+import {
+  jobOperations,
+  type AcquireOutcome,
+  type AcquireRequest,
+  type AdmitOutcome,
+  type AdmitRequest,
+  type Capabilities,
+  type CompleteRequest,
+  type Inspection,
+  type JobOutcome,
+  type ReleaseOutcome,
+  type ReleaseRequest,
+  type RenewOutcome,
+  type RenewRequest,
 } from "../database/operations.ts";
+import type { ResultRecord } from "../database/result-record.ts";
 import type { CreateOutcome, DeleteOutcome, UpdateOutcome } from "../database/primitives.ts";
 import { classifyFailure } from "../errors.ts";
 import { systemRuntime, type Runtime } from "../runtime.ts";
@@ -98,6 +104,24 @@ export class FaultyDatabase extends Database {
 
   override release(request: ReleaseRequest): Promise<ReleaseOutcome> {
     return this.#carry("release", () => this.#database.release(request));
+  }
+
+  override admit(requests: readonly AdmitRequest[]): Promise<readonly JobOutcome<AdmitOutcome>[]> {
+    return this.#carry("admit", () => jobOperations(this.#database).admit(requests));
+  }
+
+  override complete(
+    requests: readonly CompleteRequest[],
+  ): Promise<readonly JobOutcome<ReleaseOutcome>[]> {
+    return this.#carry("complete", () => jobOperations(this.#database).complete(requests));
+  }
+
+  override recall(key: string): Promise<ResultRecord | null> {
+    return this.#carry("recall", () => jobOperations(this.#database).recall(key));
+  }
+
+  override forget(key: string, ownerHash: string): Promise<boolean> {
+    return this.#carry("forget", () => jobOperations(this.#database).forget(key, ownerHash));
   }
 
   override inspect(key: string): Promise<Inspection | null> {

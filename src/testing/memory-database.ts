@@ -10,14 +10,19 @@ import {
   MIN_GRACE_MS,
   type AcquireOutcome,
   type AcquireRequest,
+  type AdmitOutcome,
+  type AdmitRequest,
   type Capabilities,
+  type CompleteRequest,
   type Inspection,
+  type JobOutcome,
   type ReleaseOutcome,
   type ReleaseRequest,
   type RenewOutcome,
   type RenewRequest,
 } from "../database/operations.ts";
 import type { CreateOutcome, DeleteOutcome, UpdateOutcome } from "../database/primitives.ts";
+import type { ResultRecord } from "../database/result-record.ts";
 import { acquireByRules } from "../database/rules/acquire.ts";
 import { forceDeleteByRules } from "../database/rules/force-delete.ts";
 import { inspectByRules } from "../database/rules/inspect.ts";
@@ -26,6 +31,12 @@ import {
   tryDeleteByRules,
   tryUpdateByRules,
 } from "../database/rules/primitives.ts";
+import {
+  admitByRules,
+  completeByRules,
+  forgetByRules,
+  recallByRules,
+} from "../database/rules/jobs.ts";
 import { releaseByRules } from "../database/rules/release.ts";
 import { renewByRules } from "../database/rules/renew.ts";
 import { find, processName, saveProcess, type RuleSettings } from "../database/rules/store.ts";
@@ -72,13 +83,33 @@ export class MemoryDatabase extends Database {
   }
 
   override get capabilities(): Capabilities {
-    return { fences: true, remainingMs: true, severalKeys: true, tombstones: true };
+    return { fences: true, remainingMs: true, severalKeys: true, tombstones: true, results: true };
   }
 
   override async acquire(request: AcquireRequest): Promise<AcquireOutcome> {
-    const outcome = acquireByRules(this.store, request, this.#settings());
-    this.#highestFence = highestFence(this.#highestFence, outcome);
-    return outcome;
+    return this.#noteFence(acquireByRules(this.store, request, this.#settings()));
+  }
+
+  override async admit(
+    requests: readonly AdmitRequest[],
+  ): Promise<readonly JobOutcome<AdmitOutcome>[]> {
+    return forEach(requests, (request) =>
+      this.#noteFence(admitByRules(this.store, request, this.#settings())),
+    );
+  }
+
+  override async complete(
+    requests: readonly CompleteRequest[],
+  ): Promise<readonly JobOutcome<ReleaseOutcome>[]> {
+    return forEach(requests, (request) => completeByRules(this.store, request, this.#settings()));
+  }
+
+  override async recall(key: string): Promise<ResultRecord | null> {
+    return recallByRules(this.store, key);
+  }
+
+  override async forget(key: string, ownerHash: string): Promise<boolean> {
+    return forgetByRules(this.store, key, ownerHash);
   }
 
   override async renew(requests: readonly RenewRequest[]): Promise<readonly RenewOutcome[]> {
@@ -129,6 +160,11 @@ export class MemoryDatabase extends Database {
 
   async terminate(): Promise<void> {}
 
+  #noteFence<Outcome extends AdmitOutcome>(outcome: Outcome): Outcome {
+    this.#highestFence = highestFence(this.#highestFence, outcome);
+    return outcome;
+  }
+
   #settings(): RuleSettings {
     return {
       now: this.runtime.now(),
@@ -136,4 +172,18 @@ export class MemoryDatabase extends Database {
       highestFence: this.#highestFence,
     };
   }
+}
+
+/** An error concerns its own job alone. */
+function forEach<Request, Outcome>(
+  requests: readonly Request[],
+  decide: (request: Request) => Outcome,
+): readonly JobOutcome<Outcome>[] {
+  return requests.map((request) => {
+    try {
+      return decide(request);
+    } catch (error) {
+      return { status: "failed", error };
+    }
+  });
 }

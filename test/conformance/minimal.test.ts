@@ -2,6 +2,7 @@ import { describeConformance } from "../support/conformance-suite.ts";
 import { MinimalDatabase } from "../support/minimal-database.ts";
 
 const CANNOT = [
+  "remembers no results",
   "cannot lock several keys at once",
   "does not remember ended owners",
   "does not tell how long a lock has left",

@@ -98,9 +98,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "R12: an aborted signal decides instead of the release",
     file: "lock.ts",
-    find: "    await lock.release();\n  } catch (cause) {",
+    find: "    return await release();\n  } catch (cause) {",
     replace:
-      "    await lock.release();\n    if (!wasValid) throw new LockNotOwnedError(lock.key, lock.token);\n  } catch (cause) {",
+      "    const verdict = await release();\n    if (!wasValid) throw new LockNotOwnedError(lock.key, lock.token);\n    return verdict;\n  } catch (cause) {",
     seed: 112,
   },
   {

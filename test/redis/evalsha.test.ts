@@ -29,13 +29,13 @@ const PATIENT = { prefix: "", requestTimeout: PATIENCE_MS };
 
 it("scripts are sent without comments, but for their names", async () => {
   const scripts = await allScripts();
-  expect(scripts).toHaveLength(10);
+  expect(scripts).toHaveLength(14);
   const names = scripts.map((script) => {
     const [first, ...rest] = script.split("\n");
     expect(rest.join("\n")).not.toContain("--");
     return /^-- leasehold:([a-z-]+)$/.exec(first ?? "")?.[1];
   });
-  expect(new Set(names).size).toBe(10);
+  expect(new Set(names).size).toBe(14);
   expect(names).not.toContain(undefined);
 });
 
@@ -61,7 +61,7 @@ describe.skipIf(onlyBorrowedRedis)("a script that Redis does not know", () => {
       expect(counters).toMatchObject(ONE_MORE);
       for (const name of Object.keys(counters.byScript)) scripts.add(name);
     });
-    expect(scripts.size).toBe(10);
+    expect(scripts.size).toBe(14);
     await fixture.command("DEL", proc);
   });
 

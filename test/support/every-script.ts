@@ -34,6 +34,23 @@ export async function everyScript(
   await use([() => database.inspect("a"), expect.objectContaining({ lockData: fenced() })]);
   await use([() => database.release({ claims, fence }), { status: "released", lockData: null }]);
   await use([() => database.forceDelete("a", ownerHash), false]);
+  const jobProcess = `c/${processHash.slice(2)}`;
+  const job = { ownerHash: `once:a@${jobProcess}.0`, processHash: jobProcess };
+  const jobData = { ...database.createLockData({ ...job, trace: undefined }), livenessMs: 9_000 };
+  const claim = { key: "once:a", lockData: jobData };
+  const record = { ownerHash: job.ownerHash, completedAt: "2020-01-01T00:00:00.000Z" };
+  const admit = async (): Promise<unknown> => {
+    const request = { claims: [claim], resultKey: "a", ...times, suspects: [] } as const;
+    const [outcome] = await database.admit([request]);
+    fence = outcome?.status === "granted" ? outcome.fence : undefined;
+    return outcome?.status;
+  };
+  const complete = () =>
+    database.complete([{ claims: [claim], fence, resultKey: "a", record, rememberMs: 9_000 }]);
+  await use([admit, "granted"]);
+  await use([complete, [{ status: "released", lockData: null, kept: "marker" }]]);
+  await use([() => database.recall("a"), record]);
+  await use([() => database.forget("a", job.ownerHash), true]);
   await use([() => database.tryCreate("b", lockData, 9_000), { status: "SUCCESS", lockData }]);
   await use([() => database.readLockData("b"), lockData]);
   const update = () => database.tryUpdate("b", lockData, 9_000, ownerHash);

@@ -15,10 +15,17 @@ export async function allScripts(): Promise<readonly string[]> {
   const lockData = database.createLockData(owner);
   const claims = [{ key: "a", lockData }];
   const times = { ttlMs: 1_000, livenessMs: 1_000 };
+  const claim = { key: "a", lockData };
+  const record = { ownerHash: owner.ownerHash, completedAt: "" };
+  const job = { claims: [claim], resultKey: "a" } as const;
   await Promise.allSettled([
     database.acquire({ claims, ...times, suspects: [] }),
     database.renew([{ key: "a", lockData, ...times }]),
     database.release({ claims, fence: undefined }),
+    database.admit([{ ...job, ...times, suspects: [] }]),
+    database.complete([{ ...job, fence: 1, record, rememberMs: 1_000 }]),
+    database.recall("a"),
+    database.forget("a", owner.ownerHash),
     database.inspect("a"),
     database.forceDelete("a", owner.ownerHash),
     database.readLockData("a"),

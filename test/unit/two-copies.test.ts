@@ -7,7 +7,7 @@ import { Hono } from "hono";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { locks as honoLocks, withLock } from "../../src/hono/index.ts";
 import * as own from "../../src/index.ts";
-import { toLockService } from "../../src/lock-service.ts";
+import { toLockService } from "../../src/lock-source.ts";
 import { LockExceptionFilter } from "../../src/nestjs/index.ts";
 import type * as testing from "../../src/testing/index.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";

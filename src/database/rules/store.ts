@@ -51,6 +51,10 @@ export function processName(processHash: string): string {
   return `proc:${processHash}`;
 }
 
+export function resultName(key: string): string {
+  return `done:${key}`;
+}
+
 export function tombstoneName(ownerHash: string): string {
   return `gone:${ownerHash}`;
 }

@@ -15,7 +15,7 @@ import { lua } from "./records.ts";
  * highest fence seen.
  * Returns "GRANTED fence" where nothing was stored, or { status, fence, claim number, record, remaining ms }.
  */
-const ACQUIRE = /* @__PURE__ */ lua(`-- leasehold:acquire
+export const ACQUIRE: string = /* @__PURE__ */ lua(`-- leasehold:acquire
 local fenceKey, procKey, claims = KEYS[1], KEYS[2], tonumber(ARGV[1])
 local ttlMs, livenessMs, graceMs = ARGV[2], ARGV[3], ARGV[4]
 local firstFence, processData, highestFence = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[#ARGV])
@@ -140,7 +140,7 @@ export function acquireCommand(
   return { operation: "acquire", script: ACQUIRE, keys, args, decode };
 }
 
-function decodeAcquire(
+export function decodeAcquire(
   { status, rest }: Reply,
   { claims }: AcquireRequest,
 ): AcquireOutcome | undefined {

@@ -14,7 +14,7 @@ import { lua } from "./records.ts";
  * unless it has been renewed: most often there is nothing to decode.
  * Returns "RELEASED", or { status, record, 1 if one of them was taken over or forced }.
  */
-const RELEASE = /* @__PURE__ */ lua(`-- leasehold:release
+export const RELEASE: string = /* @__PURE__ */ lua(`-- leasehold:release
 local procKey, graceMs = KEYS[1], ARGV[1]
 local status, holder, isTaken = "SUCCESS", "", 0
 for i = 1, #ARGV - 1 do
@@ -67,7 +67,7 @@ export function releaseCommand(
   return { operation: "release", script: RELEASE, keys, args, decode: decodeRelease };
 }
 
-function decodeRelease({ status, rest }: Reply): ReleaseOutcome | undefined {
+export function decodeRelease({ status, rest }: Reply): ReleaseOutcome | undefined {
   const [record, taken] = rest;
   const isTaken = decodeInteger(taken) === 1 ? { isTaken: true as const } : {};
   switch (status) {

@@ -34,7 +34,17 @@ return { "SUCCESS", statuses }
 `);
 
 /** Locks of one script: while it runs, Redis answers nobody else. */
-export const MAX_RENEWALS = 100;
+const MAX_RENEWALS = 100;
+
+/** Renews in as many commands as it takes, sent at once. */
+export async function inParts(
+  requests: readonly RenewRequest[],
+  renew: (part: readonly RenewRequest[]) => Promise<readonly RenewOutcome[]>,
+): Promise<readonly RenewOutcome[]> {
+  if (requests.length <= MAX_RENEWALS) return renew(requests);
+  const parts = [requests.slice(0, MAX_RENEWALS), requests.slice(MAX_RENEWALS)] as const;
+  return (await Promise.all([renew(parts[0]), inParts(parts[1], renew)])).flat();
+}
 
 export function renewCommand(
   names: Names,

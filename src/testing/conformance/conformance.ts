@@ -6,6 +6,9 @@ import { fences } from "./fences.ts";
 import { garbage } from "./garbage.ts";
 import { identity } from "./identity.ts";
 import { inspection } from "./inspection.ts";
+import { jobs } from "./jobs.ts";
+import { jobsTogether } from "./jobs-together.ts";
+import { jobsFull } from "./jobs-full.ts";
 import { liveness } from "./liveness.ts";
 import { neverResurrect } from "./never-resurrect.ts";
 import { neverShorten } from "./never-shorten.ts";
@@ -64,6 +67,9 @@ function definitions(): readonly Definition[] {
     ...expiryFirst,
     ...fences,
     ...garbage,
+    ...jobs,
+    ...jobsTogether,
+    ...jobsFull,
   ];
 }
 

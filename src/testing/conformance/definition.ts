@@ -17,7 +17,14 @@ export interface ConformanceBackend {
 
 /** What a case asks of a backend beyond the primitives. */
 export type Need =
-  "fences" | "remainingMs" | "severalKeys" | "tombstones" | "storage" | "noText" | "full";
+  | "fences"
+  | "remainingMs"
+  | "severalKeys"
+  | "tombstones"
+  | "results"
+  | "storage"
+  | "noText"
+  | "full";
 
 /** How a case is written down. */
 export interface Definition {
@@ -56,6 +63,10 @@ export const NEEDS: Readonly<Record<Need, Requirement>> = {
   tombstones: {
     isMet: ({ database }) => database.capabilities.tombstones,
     lack: "this database does not remember ended owners (capabilities.tombstones)",
+  },
+  results: {
+    isMet: ({ database }) => database.capabilities.results,
+    lack: "this database remembers no results (capabilities.results)",
   },
   storage: {
     isMet: ({ storage }) => storage !== undefined,

@@ -6,7 +6,7 @@ const SHORT_MS = 1_000;
 const LONG_MS = 600_000;
 const STILL_LONG_MS = 300_000;
 
-async function whileFull(scene: Scene, work: () => Promise<void>): Promise<void> {
+export async function whileFull(scene: Scene, work: () => Promise<void>): Promise<void> {
   await scene.setFull(true);
   try {
     await work();

@@ -1,5 +1,9 @@
-/** What the wire format names: a lock, the liveness of a process, a tombstone, the counter of fences. */
-export type StoredName = `lock:${string}` | `proc:${string}` | `gone:${string}` | "fence";
+/**
+ * What the wire format names: a lock, the liveness of a process, a tombstone, a remembered job, the
+ * counter of fences.
+ */
+export type StoredName =
+  `lock:${string}` | `proc:${string}` | `gone:${string}` | `done:${string}` | "fence";
 
 /**
  * A backend's storage, past its rules: to force an expiry, to look at what is left, to put something

@@ -1,0 +1,62 @@
+import { checkOneOf, checkType } from "../check.ts";
+import { checkKey } from "../key.ts";
+import type { Lock } from "../lock.ts";
+import type { ServiceSettings } from "../lock-options.ts";
+import type { Session } from "../lease/session.ts";
+import { BatchingDatabase } from "./batch.ts";
+import type { Codec, Json } from "./codec.ts";
+import { runOnce, type OnceOutcome } from "./once.ts";
+import { resolveOnce, type OnceOptions } from "./options.ts";
+
+/** Options of a batch of jobs; times in ms. Nobody waits in a batch: there is no `join`. */
+export interface OnceEachOptions<Item, T> extends Omit<
+  OnceOptions<T>,
+  "fingerprint" | "ifRunning" | "retry" | "waitTimeout"
+> {
+  /** The key of an item's job. */
+  readonly key: (item: Item) => string;
+  readonly work: (item: Item, lock: Lock) => T | Promise<T>;
+  /** While another runs the job: `skip` tells so; `throw` is a failure of that item. @default "skip" */
+  readonly ifRunning?: "skip" | "throw" | undefined;
+  /** Distinguishes the input of an item's job: see {@link OnceOptions.fingerprint}. */
+  readonly fingerprint?: ((item: Item) => string) | undefined;
+}
+
+/** Results that JSON would change need a codec. */
+export type WithCodec<T> = [T] extends [Json<T>] ? unknown : { readonly codec: Codec<T> };
+
+/** What became of one item. A failure is its own: of its work, of its lock, or for want of an answer. */
+export type OnceEachOutcome<T> =
+  OnceOutcome<T> | { readonly status: "failed"; readonly error: unknown };
+
+/**
+ * Runs a job for each item, all at once.
+ *
+ * @throws LockConfigurationError before anything is sent
+ */
+export async function runEach<Item, T>(
+  items: readonly Item[],
+  { key, work, fingerprint, ...rest }: OnceEachOptions<Item, T>,
+  settings: ServiceSettings,
+  openSession: (database: BatchingDatabase) => Session,
+): Promise<readonly OnceEachOutcome<T>[]> {
+  checkType("key", key, "function");
+  checkType("work", work, "function");
+  checkOneOf("ifRunning", rest.ifRunning ?? "skip", ["skip", "throw"]);
+  if (fingerprint !== undefined) checkType("fingerprint", fingerprint, "function");
+  const jobs = items.map((item) => {
+    const options = fingerprint === undefined ? rest : { ...rest, fingerprint: fingerprint(item) };
+    const plan = resolveOnce("onceEach", options, settings);
+    return { key: checkKey(key(item)), work: (lock: Lock) => work(item, lock), plan };
+  });
+  const { database, runtime, maxTtl } = settings;
+  const session = openSession(new BatchingDatabase(database, runtime));
+  return Promise.all(
+    jobs.map((job) =>
+      runOnce({ ...job, session, maxTtl }).catch((error: unknown) => ({
+        status: "failed" as const,
+        error,
+      })),
+    ),
+  );
+}
