@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { jobOperations } from "../../../src/database/operations.ts";
 import type { BenchScene } from "./bench-scene.ts";
 
 const LONG_MS = 600_000;
@@ -63,6 +64,29 @@ export const CHECKS: ReadonlyMap<string, (scene: BenchScene) => Promise<void>> =
         await scene.setFull(false);
       }
       expect(await scene.pttl(owner.procKey)).toBeGreaterThan(STILL_LONG_MS);
+    },
+  ],
+  [
+    "O4 a completion without room for its result leaves a marker",
+    async (scene: BenchScene) => {
+      const [claim] = scene.owner().claims;
+      if (claim === undefined) throw new Error("an owner without a claim");
+      const job = { claims: [claim], resultKey: "key" } as const;
+      const times = { ttlMs: LONG_MS, livenessMs: LONG_MS };
+      const jobs = jobOperations(scene.database);
+      const [admission] = await jobs.admit([{ ...job, ...times, suspects: [] }]);
+      if (admission?.status !== "granted") throw new Error("not admitted");
+      const marker = { ownerHash: claim.lockData.ownerHash, completedAt: "2020-01-01T00:00:00Z" };
+      const record = { ...marker, result: "1" };
+      const request = { ...job, fence: admission.fence, record, rememberMs: LONG_MS };
+      await scene.setFull(true);
+      try {
+        const [outcome] = await jobs.complete([request]);
+        expect(outcome).toMatchObject({ status: "released", kept: "marker" });
+      } finally {
+        await scene.setFull(false);
+      }
+      expect(await jobs.recall("key")).toEqual(marker);
     },
   ],
   [

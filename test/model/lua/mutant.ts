@@ -60,10 +60,16 @@ async function sentScripts(): Promise<ReadonlyMap<string, string>> {
   const lockData = database.createLockData({ ownerHash: "", processHash: "", trace: undefined });
   const claim = { key: "key", lockData };
   const times = { ttlMs: 1, livenessMs: 1 };
+  const job = { claims: [claim], resultKey: "key" } as const;
+  const record = { ownerHash: "", completedAt: "" };
   await Promise.allSettled([
     database.acquire({ claims: [claim], ...times, suspects: [] }),
     database.renew([{ ...claim, ...times }]),
     database.release({ claims: [claim], fence: undefined }),
+    database.admit([{ ...job, ...times, suspects: [] }]),
+    database.complete([{ ...job, fence: 1, record, rememberMs: 1 }]),
+    database.recall("key"),
+    database.forget("key", ""),
     database.inspect("key"),
     database.forceDelete("key", ""),
     database.readLockData("key"),

@@ -3,6 +3,7 @@ import { FENCES } from "./fences.ts";
 import { FULL } from "./full.ts";
 import { GARBAGE } from "./garbage.ts";
 import { IDENTITY } from "./identity.ts";
+import { JOBS } from "./jobs.ts";
 import type { LuaMutant } from "./mutant.ts";
 import { NEVER_RESURRECT } from "./never-resurrect.ts";
 import { NEVER_SHORTEN } from "./never-shorten.ts";
@@ -11,7 +12,7 @@ import { TAKEOVER } from "./takeover.ts";
 import { TOMBSTONES } from "./tombstones.ts";
 
 /**
- * The clauses of the rules R1 to R7, each removed from the scripts. R8 to R12 are rules of the client
+ * The clauses of the rules R1 to R7, and of O1 to O4 and O7, each removed from the scripts. R8 to R12 are rules of the client
  * and have nothing in Lua: they are in ../mutants.ts.
  */
 export const LUA_MUTANTS: readonly LuaMutant[] = [
@@ -25,4 +26,5 @@ export const LUA_MUTANTS: readonly LuaMutant[] = [
   ...GARBAGE,
   ...TAKEOVER,
   ...SEVERAL_KEYS,
+  ...JOBS,
 ];
