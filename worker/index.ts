@@ -2,7 +2,7 @@ import { Redis } from "@upstash/redis/cloudflare";
 import { Hono, type Context } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 import { timingSafeEqual } from "hono/utils/buffer";
-import { locks, withLock, type LocksVariables } from "leasehold/hono";
+import { idempotency, locks, withLock, type LocksVariables } from "leasehold/hono";
 import type { Lock, LockService } from "leasehold";
 import { upstash } from "leasehold/upstash";
 import { charge, paymentOf, recordPayment } from "./payments.ts";
@@ -56,6 +56,32 @@ app.post(
       : c.json({ status: "outdated" }, 409);
   },
 );
+
+/** The named id in the JSON that was sent; undefined without a possible one. */
+async function idIn(c: Context<Env>, name: string): Promise<string | undefined> {
+  const body = await c.req.json<Record<string, unknown> | null>().catch(() => null);
+  const id = body?.[name];
+  return typeof id === "string" && ID.test(id) ? id : undefined;
+}
+
+// A client that got no answer sends its Idempotency-Key again, and gets the response to its first
+// request. Where users log in, the scope names the user: `scope: (c) => c.var.userId`.
+app.post("/transfers", idempotency({ scope: "public" }), async (c) => {
+  const account = await idIn(c, "account");
+  if (account === undefined) return badRequest(c, "Name the account to transfer to.");
+  return c.json({ account, transfers: await c.var.redis.incr(`transfers:${account}`) }, 201);
+});
+
+// Senders deliver an event until they get a 2xx, and sometimes again. Verify their signature first.
+app.post("/webhooks/payments", async (c) => {
+  const id = await idIn(c, "id");
+  if (id === undefined) return badRequest(c, "Send an event with an id.");
+  const work = (): Promise<number> => c.var.redis.incr(`webhooks:${id}`);
+  const outcome = await c.var.locks.once(`webhook:${id}`, work);
+  // Not a 2xx, so that it is delivered again: the work under way may still fail.
+  if (outcome.status === "running") return c.json({ status: "running" }, 409);
+  return c.json({ status: outcome.status, runs: outcome.result });
+});
 
 /** Reads, then writes: two requests to Redis, and other clients' requests may come in between. */
 async function takeOne(c: Context<Env>): Promise<Response> {

@@ -3,7 +3,14 @@
  * REST front, all on this machine. Exits with status 0 only if every guarantee it shows has held.
  */
 import { randomUUID } from "node:crypto";
-import { buyAtOnce, countRequests, payTwice, runJob } from "./shop.ts";
+import {
+  buyAtOnce,
+  countRequests,
+  deliverWebhook,
+  payTwice,
+  runJob,
+  sendTransfer,
+} from "./shop.ts";
 import type { DemoShop } from "./shop.ts";
 import { formatTable } from "./table.ts";
 import type { Finding } from "./table.ts";
@@ -23,8 +30,12 @@ async function experiment(shop: DemoShop): Promise<Finding[]> {
   const cost = await countRequests(shop);
   say("One order, paid by an impatient customer …");
   const payments = await payTwice(shop);
+  say("One webhook, delivered again and again …");
+  const webhook = await deliverWebhook(shop);
+  say("One transfer, sent again with its Idempotency-Key …");
+  const transfer = await sendTransfer(shop);
   say("A job that responds first and then works for 5 s …");
-  return [unguarded, guarded, cost, ...payments, ...(await runJob(shop))];
+  return [unguarded, guarded, cost, ...payments, webhook, transfer, ...(await runJob(shop))];
 }
 
 const adminToken = randomUUID();

@@ -73,6 +73,46 @@ export async function payTwice(shop: DemoShop): Promise<Finding[]> {
   ];
 }
 
+/** Two deliveries of one event at once, then three more. */
+export async function deliverWebhook(shop: DemoShop): Promise<Finding> {
+  const deliver = (): Promise<Answer> =>
+    call(shop, "POST", "/webhooks/payments", JSON.stringify({ id: "demo" }));
+  const answers = await Promise.all([deliver(), deliver()]);
+  for (let again = 0; again < 3; again += 1) answers.push(await deliver());
+  const having = (status: string): Answer[] =>
+    answers.filter(({ body }) => body["status"] === status);
+  const [ran, remembered, running] = [having("ran"), having("remembered"), having("running")];
+  const duplicates = remembered.length + running.length;
+  const areRight =
+    [...ran, ...remembered].every(({ status, body }) => status === 200 && body["runs"] === 1) &&
+    running.every(({ status }) => status === 409);
+  return {
+    what: `a webhook delivered ${answers.length} times`,
+    result: `${ran.length} run, ${duplicates} duplicates`,
+    ok: ran.length === 1 && duplicates === 4 && remembered.length >= 3 && areRight,
+  };
+}
+
+/** A client that got no answer, and sends its request again. */
+export async function sendTransfer(shop: DemoShop): Promise<Finding> {
+  const headers = { "idempotency-key": '"demo"' };
+  const body = JSON.stringify({ account: "demo" });
+  const answers: Answer[] = [];
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    answers.push(await call(shop, "POST", "/transfers", body, headers));
+  }
+  const replays = answers.filter(({ headers: sent }) => sent.get("idempotent-replayed") === "true");
+  const isOne = answers.every(
+    ({ status, body: sent }) => status === 201 && sent["transfers"] === 1,
+  );
+  const isFirst = answers[0] !== undefined && !replays.includes(answers[0]);
+  return {
+    what: `a POST sent ${answers.length} times with one Idempotency-Key`,
+    result: `${answers.length - replays.length} run, ${replays.length} replays, Idempotent-Replayed: true`,
+    ok: isOne && isFirst && replays.length === 2,
+  };
+}
+
 /** Work that continues after the response, for several TTLs. */
 export async function runJob(shop: DemoShop): Promise<Finding[]> {
   const sent = Date.now();
@@ -124,10 +164,11 @@ async function call(
   method: string,
   path: string,
   body: string | null = null,
+  headersToSend: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
   const response = await fetch(url + path, {
     method,
-    headers: { authorization: `Bearer ${adminToken}` },
+    headers: { authorization: `Bearer ${adminToken}`, ...headersToSend },
     body,
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });

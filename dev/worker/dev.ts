@@ -39,6 +39,8 @@ function examples(url: string): string {
   const reset = `-X PUT ${url}/stock/tea -d 50`;
   const buyers = (route: string): string =>
     `  seq 50 | xargs -P 50 -I@ curl -s -o /dev/null -X POST ${url}/stock/tea/${route}; curl ${url}/stock/tea`;
+  const post = (path: string, body: string, header = ""): string =>
+    `  for i in 1 2; do curl -i ${header}${url}${path} -d '${body}'; done`;
   return [
     `\nThe Worker is at ${url}\n`,
     "One payment, clicked twice: the second gets a 409; later it is already paid",
@@ -48,6 +50,10 @@ function examples(url: string): string {
     buyers("take-unguarded"),
     `  curl ${reset}`,
     buyers("take"),
+    "A transfer sent twice with one Idempotency-Key: the second answer is the first, replayed",
+    post("/transfers", '{"account":"17"}', "-H 'idempotency-key: \"abc\"' "),
+    "A webhook delivered twice: processed once, then remembered",
+    post("/webhooks/payments", '{"id":"evt_1"}'),
     "A job that responds immediately and works for 5 s under a lock with a TTL of 1.5 s; inspect its lock; force-release it",
     `  curl -X POST ${url}/jobs/night; curl ${url}/jobs/night`,
     `  curl ${admin} ${url}/locks/job:night`,

@@ -1,5 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterAll, describe, expect, it, vi } from "vitest";
+import { LockService } from "../../src/index.ts";
+import { upstash } from "../../src/upstash/index.ts";
 import example from "../../worker/index.ts";
 import { call, command, json } from "./worker-under-test.ts";
 
@@ -8,6 +10,7 @@ const asAdmin = { headers: { authorization: `Bearer ${env.ADMIN_TOKEN}` } };
 
 afterAll(async () => {
   await command("DEL", `order:${id}`, `charges:${id}`, `stock:${id}`, `job:${id}`);
+  await command("DEL", `transfers:${id}`, `webhooks:${id}`);
 });
 
 it("an order is charged once, whether it is paid several times concurrently or again later", async () => {
@@ -27,6 +30,69 @@ it("concurrent updates of a guarded stock lose nothing", async () => {
   const takes = Array.from({ length: 10 }, () => call("POST", `/stock/${id}/take`));
   expect((await Promise.all(takes)).map(({ status }) => status)).toEqual(takes.map(() => 200));
   expect(await json(await call("GET", `/stock/${id}`))).toEqual({ left: 0 });
+});
+
+describe("a transfer", () => {
+  const transfer = (key: string, body: object = { account: id }): Promise<Response> =>
+    call("POST", "/transfers", {
+      headers: { "idempotency-key": key },
+      body: JSON.stringify(body),
+    });
+
+  it("is made once, however often it is sent with one Idempotency-Key", async () => {
+    const first = await transfer(id);
+    expect([first.status, first.headers.get("idempotent-replayed")]).toEqual([201, null]);
+    expect(await json(first)).toEqual({ account: id, transfers: 1 });
+    for (const again of [await transfer(id), await transfer(`"${id}"`)]) {
+      expect([again.status, again.headers.get("idempotent-replayed")]).toEqual([201, "true"]);
+      expect(await json(again)).toEqual({ account: id, transfers: 1 });
+    }
+    expect(await command("GET", `transfers:${id}`)).toBe("1");
+  });
+
+  it("is refused with a key of another, or a malformed one", async () => {
+    const answers = [await transfer(id, { account: `${id}-2` }), await transfer("two, keys")];
+    expect(answers.map(({ status }) => status)).toEqual([422, 400]);
+    for (const { headers } of answers) {
+      expect(headers.get("content-type")).toBe("application/problem+json");
+    }
+    expect(await command("EXISTS", `transfers:${id}-2`)).toBe(0);
+    expect(await command("GET", `transfers:${id}`)).toBe("1");
+  });
+});
+
+it("a webhook is processed once, whether it is delivered concurrently or again later", async () => {
+  const deliver = (): Promise<Response> =>
+    call("POST", "/webhooks/payments", { body: JSON.stringify({ id }) });
+  const answers = await Promise.all([deliver(), deliver()]);
+  const outcomes = await Promise.all(answers.map(async (a) => [a.status, await json(a)]));
+  const first = [200, { status: "ran", runs: 1 }];
+  const duplicate = [200, { status: "remembered", runs: 1 }];
+  expect(outcomes).toContainEqual(first);
+  for (const outcome of outcomes) {
+    expect([first, duplicate, [409, { status: "running" }]]).toContainEqual(outcome);
+  }
+  for (let again = 0; again < 3; again += 1) {
+    const answer = await deliver();
+    expect([answer.status, await json(answer)]).toEqual(duplicate);
+  }
+  expect(await command("GET", `webhooks:${id}`)).toBe("1");
+});
+
+it("a webhook that is being processed is to be delivered again", async () => {
+  const service = new LockService({ database: upstash(env) });
+  const event = crypto.randomUUID();
+  const deliver = async (): Promise<unknown[]> => {
+    const body = JSON.stringify({ id: event });
+    const answer = await call("POST", "/webhooks/payments", { body });
+    return [answer.status, await json(answer)];
+  };
+  await service.once(`webhook:${event}`, async () => {
+    expect(await deliver()).toEqual([409, { status: "running" }]);
+    return 1;
+  });
+  expect(await deliver()).toEqual([200, { status: "remembered", runs: 1 }]);
+  expect(await command("EXISTS", `webhooks:${event}`)).toBe(0);
 });
 
 it("a job responds first, and continues under its lock until it is done", async () => {
@@ -60,6 +126,11 @@ it.each<[string, string, string?]>([
   ["PUT", "/stock/x", "abc"],
   ["PUT", "/stock/x", "-1"],
   ["PUT", "/stock/x", "1e400"],
+  ["POST", "/transfers"],
+  ["POST", "/transfers", "null"],
+  ["POST", "/transfers", '{"account":17}'],
+  ["POST", "/webhooks/payments", '{"id":"a b"}'],
+  ["POST", "/webhooks/payments", "{"],
   ["GET", "/locks/%00"],
   ["DELETE", `/locks/${"x".repeat(1_001)}`],
   ["DELETE", "/locks/%EF%BF%BD"],
