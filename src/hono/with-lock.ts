@@ -7,19 +7,13 @@ import {
   type LockAcquisitionError,
   type LockLostError,
 } from "../errors.ts";
+import { BUSY_STATUSES, type BusyStatus } from "../http/problem.ts";
 import { checkKeys, fitTrace } from "../key.ts";
 import { checkDeclaredOptions, type AcquireOptions } from "../lock-options.ts";
 import { concludeWork, releaseOnError, type Lock } from "../lock.ts";
 import { holdResponse } from "./hold-response.ts";
 import { holdsAlready, type LocksVariables } from "./locks.ts";
-import {
-  BUSY_STATUSES,
-  badKeyProblem,
-  busyProblem,
-  lostProblem,
-  unavailableProblem,
-  type BusyStatus,
-} from "./problem.ts";
+import { badKeyProblem, busyProblem, lostProblem, unavailableProblem } from "./problem.ts";
 
 /** What {@link withLock} puts into `c.var`. */
 export type GuardVariables = {

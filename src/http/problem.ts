@@ -1,6 +1,8 @@
 /** Statuses that tell a client to come back: RFC 9110, RFC 4918 and RFC 6585. */
 export type BusyStatus = 409 | 423 | 429;
 
+export const BUSY_STATUSES: readonly number[] = [409, 423, 429] satisfies readonly BusyStatus[];
+
 const TITLES: Readonly<Record<number, string>> = {
   400: "Bad Request",
   409: "Conflict",
@@ -21,14 +23,21 @@ export interface Problem {
   readonly retryAfter?: string;
 }
 
+export const PROBLEM_JSON = { "content-type": "application/problem+json" } as const;
+
 /** The answer to a failure. */
-export function problemResponse({ status, detail, type, retryAfter }: Problem): Response {
-  const title = TITLES[status];
-  return new Response(JSON.stringify({ type: type ?? "about:blank", title, status, detail }), {
+export function problemResponse(problem: Problem): Response {
+  const { status, retryAfter } = problem;
+  return new Response(problemText(problem), {
     status,
     headers: {
-      "content-type": "application/problem+json",
+      ...PROBLEM_JSON,
       ...(retryAfter === undefined ? {} : { "retry-after": retryAfter }),
     },
   });
+}
+
+/** Its body. */
+export function problemText({ status, detail, type = "about:blank" }: Problem): string {
+  return JSON.stringify({ type, title: TITLES[status], status, detail });
 }

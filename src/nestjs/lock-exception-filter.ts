@@ -1,6 +1,7 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from "@nestjs/common";
 import { checkOneOf, checkOptions, type OptionNames } from "../check.ts";
 import { LockError, isHeldByAnother, isLockError } from "../errors.ts";
+import { BUSY_STATUSES, type BusyStatus } from "../http/problem.ts";
 import { retryAfter } from "../retry.ts";
 
 /** What an HTTP response of Express and of Fastify have in common. */
@@ -9,9 +10,6 @@ interface HttpResponse {
   header(name: string, value: string): HttpResponse;
   send(body: string): unknown;
 }
-
-/** Statuses that tell a client to come back: RFC 9110, RFC 4918 and RFC 6585. */
-type BusyStatus = 409 | 423 | 429;
 
 /** Options of {@link LockExceptionFilter}. */
 export interface LockExceptionFilterOptions {
@@ -35,7 +33,7 @@ export class LockExceptionFilter implements ExceptionFilter<LockError> {
   constructor(options: LockExceptionFilterOptions = {}) {
     checkOptions("LockExceptionFilter", options, FILTER_OPTIONS);
     const { status = 409 } = options;
-    checkOneOf("status", status, Object.keys(TITLES).map(Number));
+    checkOneOf("status", status, BUSY_STATUSES);
     this.#status = status;
   }
 
