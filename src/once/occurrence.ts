@@ -1,9 +1,10 @@
-import { checkInteger, checkOneOf, checkOptions, type OptionNames } from "../check.ts";
+import { checkOneOf, checkOptions, type OptionNames } from "../check.ts";
 import { LockConfigurationError } from "../errors.ts";
 import { checkText } from "../key.ts";
 import { checkDeclaredOptions, type AcquireOptions } from "../lock-options.ts";
 import type { LockService } from "../lock-service.ts";
 import { runUnder, type Lock } from "../lock.ts";
+import { checkRemember } from "./options.ts";
 
 /** Options of a job that recurs, whatever platform calls it; times in ms. */
 export interface OccurrenceOptions extends Pick<AcquireOptions, "ttl" | "autoRenew" | "trace"> {
@@ -38,7 +39,7 @@ export function checkOccurrenceOptions(what: string, options: OccurrenceOptions)
   checkOneOf("mode", mode, ["occurrence", "no-overlap"]);
   checkDeclaredOptions(lock);
   if (remember === undefined) return;
-  checkInteger("remember", remember, 1);
+  checkRemember(remember);
   if (mode === "occurrence") return;
   throw new LockConfigurationError("remember", 'is for mode: "occurrence"; nothing else remembers');
 }
