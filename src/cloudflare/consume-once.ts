@@ -152,11 +152,11 @@ function report(error: unknown, { id }: QueueMessage<unknown>): void {
 
 function checkConsumeOptions(options: ConsumeOptions<never>): void {
   checkOptions("consumeOnce", options, CONSUME_OPTIONS);
-  const { key, remember, retry, onError, ...lock } = options;
+  const { key, remember, onError, ttl, autoRenew, trace } = options;
   if (key !== undefined) checkType("key", key, "function");
   if (remember !== undefined) checkRemember(remember);
   if (onError !== undefined) checkType("onError", onError, "function");
-  checkDeclaredOptions(lock);
+  checkDeclaredOptions({ ttl, autoRenew, trace });
 }
 
 function resolvePauses(retry: ConsumeOptions<never>["retry"]): RetryPlan {
