@@ -44,3 +44,23 @@ it("O3 a process that dies between its work and its completion is run again afte
   expect(await rest.locks().once("job", () => (runs += 1))).toMatchObject({ status: "ran" });
   expect(runs).toBe(2);
 });
+
+it("O2 a run whose renewals fail until its TTL has passed leaves its successor's result alone", async () => {
+  const [rest, other] = [rests.open(), rests.open()];
+  rest.session.faults.add({ kind: "error-json", script: "renew" });
+  const successor = other.locks({ database: other.database({ prefix: rest.prefix }) });
+  let signal: AbortSignal | undefined;
+  const stale = rest.locks().once(
+    "job",
+    async (lock) => {
+      ({ signal } = lock);
+      const joined = successor.once("job", () => "successor", { ifRunning: "join" });
+      expect(await joined).toEqual({ status: "ran", result: "successor", remembered: "result" });
+      return "stale";
+    },
+    { ttl: 800 },
+  );
+  await expect(stale).rejects.toMatchObject({ code: "LOCK_LOST", result: "stale" });
+  expect(signal?.aborted).toBe(true);
+  expect(await rest.locks().recall("job")).toMatchObject({ result: "successor" });
+});

@@ -1,18 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { type LockEvent, type LockService } from "../../src/index.ts";
 import { eventually } from "../dev/eventually.ts";
+import { gate } from "../dev/gate.ts";
 import { useRest } from "../support/rest.ts";
 
 const rests = useRest();
-
-/** A job that is under way until it is told to end. */
-function gate(): { readonly opened: Promise<void>; open(): void } {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
-}
 
 /** Runs a job in one service, and hands over while it is under way. */
 async function whileRunning(
