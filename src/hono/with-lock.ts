@@ -60,7 +60,7 @@ export function withLock(options: GuardOptions): MiddlewareHandler {
         locks: () => serviceOf(c, "withLock"),
         handle,
         problem: (problem) => c.body(problemText(problem), problem.status, problemHeaders(problem)),
-        discard: (headers) => setResponse(c, new Response(null, { headers })),
+        discard: () => setResponse(c, new Response()),
       });
       if (own.response === undefined) return response;
       if (response !== own.response) {

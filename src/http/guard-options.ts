@@ -66,20 +66,18 @@ export const GUARD_OPTIONS: OptionNames<HttpGuardOptions<never>> = {
 
 /** @throws LockConfigurationError naming the option and its value */
 export function checkGuardOptions(options: HttpGuardOptions<never, never>): void {
-  const { key, trace, status = 409, onUnavailable = "refuse" } = options;
-  const { hold = "handler", release = "wait" } = options;
+  const { key, trace, onLocked, onLost, ...others } = options;
+  const {
+    status = 409,
+    onUnavailable = "refuse",
+    hold = "handler",
+    release = "wait",
+    ...lock
+  } = others;
   if (typeof key !== "function") checkKeys(key);
-  const { ttl, waitTimeout, retry, autoRenew } = options;
-  checkDeclaredOptions({
-    ttl,
-    waitTimeout,
-    retry,
-    autoRenew,
-    trace: typeof trace === "function" ? undefined : trace,
-  });
-  for (const name of ["onLocked", "onLost"] as const) {
-    if (options[name] !== undefined) checkType(name, options[name], "function");
-  }
+  checkDeclaredOptions(typeof trace === "function" ? lock : { ...lock, trace });
+  if (onLocked !== undefined) checkType("onLocked", onLocked, "function");
+  if (onLost !== undefined) checkType("onLost", onLost, "function");
   checkOneOf("status", status, BUSY_STATUSES);
   checkOneOf("onUnavailable", onUnavailable, ["refuse", "continue"]);
   checkOneOf("hold", hold, ["handler", "response"]);
