@@ -3,8 +3,8 @@ import { checkOptions } from "../check.ts";
 import {
   GUARD_OPTIONS,
   checkGuardOptions,
-  type AlwaysLocking,
   type HttpGuardOptions,
+  type Keys,
 } from "../http/guard-options.ts";
 import { guarded } from "../http/guard.ts";
 import { problemHeaders, problemText } from "../http/problem.ts";
@@ -32,7 +32,7 @@ export interface GuardOptions extends HttpGuardOptions<Context> {}
  * app.post("/orders/:id/pay", withLock({ key: (c) => `pay:${c.req.param("id")}` }), handler);
  */
 export function withLock(
-  options: AlwaysLocking<Context>,
+  options: HttpGuardOptions<Context, readonly [], Keys, "refuse">,
 ): MiddlewareHandler<GuardEnv<GuardVariables>>;
 /** Where the guard may let a request pass without a lock, `c.var.lock` may be undefined. */
 export function withLock(
@@ -60,7 +60,7 @@ export function withLock(options: GuardOptions): MiddlewareHandler {
         locks: () => serviceOf(c, "withLock"),
         handle,
         problem: (problem) => c.body(problemText(problem), problem.status, problemHeaders(problem)),
-        discard: (headers) => setResponse(c, new Response(null, { headers })),
+        discard: () => setResponse(c, new Response()),
       });
       if (own.response === undefined) return response;
       if (response !== own.response) {

@@ -7,6 +7,9 @@ import { BUSY_STATUSES, type BusyStatus } from "./problem.ts";
 /** The key of a request, or several, all or none. */
 export type Keys = string | readonly string[];
 
+/** What becomes of a request when the database gives no answer. */
+export type UnavailablePolicy = "refuse" | "continue";
+
 /**
  * Options of a guard, whatever its adapter calls a request. Without `retry` and `waitTimeout` a held lock
  * is refused at once.
@@ -14,9 +17,11 @@ export type Keys = string | readonly string[];
 export interface HttpGuardOptions<
   Subject,
   Rest extends readonly unknown[] = readonly [],
+  Key extends Keys | null = Keys | null,
+  Policy extends UnavailablePolicy = UnavailablePolicy,
 > extends Omit<AcquireOptions, "signal" | "trace"> {
   /** The key, or several, all or none; null lets the request pass unguarded. */
-  readonly key: Keys | ((subject: Subject, ...rest: Rest) => Keys | null | Promise<Keys | null>);
+  readonly key: Keys | ((subject: Subject, ...rest: Rest) => Key | Promise<Key>);
   /** Who holds the lock, for humans to read. What a function makes of the request is made to fit. */
   readonly trace?: (string | ((subject: Subject, ...rest: Rest) => string | undefined)) | undefined;
   /** Status when another holds the lock. @default 409 */
@@ -34,7 +39,7 @@ export interface HttpGuardOptions<
     | ((subject: Subject, error: LockLostError, ...rest: Rest) => Response | Promise<Response>)
     | undefined;
   /** When the database gives no answer: `refuse` with 503, or `continue` without a lock. @default "refuse" */
-  readonly onUnavailable?: "refuse" | "continue" | undefined;
+  readonly onUnavailable?: Policy | undefined;
   /** How long the lock is held: until the handler returns, or until the body ends. @default "handler" */
   readonly hold?: "handler" | "response" | undefined;
   /**
@@ -42,15 +47,6 @@ export interface HttpGuardOptions<
    * request of the same client may meet a 409, and a loss no longer changes the response. @default "wait"
    */
   readonly release?: "wait" | "background" | undefined;
-}
-
-/** Options that let no request pass without a lock. */
-export interface AlwaysLocking<Subject, Rest extends readonly unknown[] = readonly []> extends Omit<
-  HttpGuardOptions<Subject, Rest>,
-  "key" | "onUnavailable"
-> {
-  readonly key: Keys | ((subject: Subject, ...rest: Rest) => Keys | Promise<Keys>);
-  readonly onUnavailable?: "refuse" | undefined;
 }
 
 export const GUARD_OPTIONS: OptionNames<HttpGuardOptions<never>> = {
@@ -70,20 +66,18 @@ export const GUARD_OPTIONS: OptionNames<HttpGuardOptions<never>> = {
 
 /** @throws LockConfigurationError naming the option and its value */
 export function checkGuardOptions(options: HttpGuardOptions<never, never>): void {
-  const { key, trace, status = 409, onUnavailable = "refuse" } = options;
-  const { hold = "handler", release = "wait" } = options;
+  const { key, trace, onLocked, onLost, ...others } = options;
+  const {
+    status = 409,
+    onUnavailable = "refuse",
+    hold = "handler",
+    release = "wait",
+    ...lock
+  } = others;
   if (typeof key !== "function") checkKeys(key);
-  const { ttl, waitTimeout, retry, autoRenew } = options;
-  checkDeclaredOptions({
-    ttl,
-    waitTimeout,
-    retry,
-    autoRenew,
-    trace: typeof trace === "function" ? undefined : trace,
-  });
-  for (const name of ["onLocked", "onLost"] as const) {
-    if (options[name] !== undefined) checkType(name, options[name], "function");
-  }
+  checkDeclaredOptions(typeof trace === "function" ? lock : { ...lock, trace });
+  if (onLocked !== undefined) checkType("onLocked", onLocked, "function");
+  if (onLost !== undefined) checkType("onLost", onLost, "function");
   checkOneOf("status", status, BUSY_STATUSES);
   checkOneOf("onUnavailable", onUnavailable, ["refuse", "continue"]);
   checkOneOf("hold", hold, ["handler", "response"]);

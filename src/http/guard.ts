@@ -9,7 +9,7 @@ import { heldResponse } from "./held-response.ts";
 import { BAD_KEY, LOST, UNAVAILABLE, busy } from "./lock-problems.ts";
 import { holdsAlready } from "./own-locks.ts";
 import type { Problem } from "./problem.ts";
-import { crossOriginHeaders, replaced } from "./replaced-response.ts";
+import { replaced } from "./replaced-response.ts";
 
 /** One request to a guarded handler. */
 export interface GuardedCall<Subject, Rest extends readonly unknown[]> {
@@ -23,8 +23,8 @@ export interface GuardedCall<Subject, Rest extends readonly unknown[]> {
   /** Runs the handler; without a lock where the request passes unguarded. */
   readonly handle: (lock: Lock | undefined) => Promise<Response>;
   readonly problem: (problem: Problem) => Response;
-  /** Called before the response of the handler is replaced: of its headers, these may stay. */
-  readonly discard?: (headers: [string, string][]) => void;
+  /** Called before the response of the handler is replaced. */
+  readonly discard?: () => void;
 }
 
 /** The response to a request: its handler's, run under the lock, or the answer in its place. */
@@ -61,6 +61,19 @@ async function acquire<Subject, Rest extends readonly unknown[]>(
   }
 }
 
+/** The response instead of the handler's; or null, to go on without a lock. */
+async function answerTo<Subject, Rest extends readonly unknown[]>(
+  { subject, rest, options, problem }: GuardedCall<Subject, Rest>,
+  error: unknown,
+): Promise<Response | null> {
+  const { onLocked, status = 409, onUnavailable } = options;
+  if (isHeldByAnother(error)) {
+    return onLocked?.(subject, error, ...rest) ?? problem(busy(status, error));
+  }
+  if (!isLockError(error, "LOCK_ACQUISITION")) throw error;
+  return onUnavailable === "continue" && error.reason === "error" ? null : problem(UNAVAILABLE);
+}
+
 /** Without `retry` and `waitTimeout`, and where it may wait for itself, a held lock is refused at once. */
 function toAcquireOptions<Subject, Rest extends readonly unknown[]>(
   { request, subject, rest, options }: GuardedCall<Subject, Rest>,
@@ -79,50 +92,28 @@ function toAcquireOptions<Subject, Rest extends readonly unknown[]>(
   };
 }
 
-/** The response instead of the handler's; or null, to go on without a lock. */
-async function answerTo<Subject, Rest extends readonly unknown[]>(
-  { subject, rest, options, problem }: GuardedCall<Subject, Rest>,
-  error: unknown,
-): Promise<Response | null> {
-  const { onLocked, status = 409, onUnavailable } = options;
-  if (isHeldByAnother(error)) {
-    return onLocked?.(subject, error, ...rest) ?? problem(busy(status, error));
-  }
-  if (!isLockError(error, "LOCK_ACQUISITION")) throw error;
-  return onUnavailable === "continue" && error.reason === "error" ? null : problem(UNAVAILABLE);
-}
-
 async function handleUnder<Subject, Rest extends readonly unknown[]>(
   call: GuardedCall<Subject, Rest>,
   lock: Lock,
 ): Promise<Response> {
-  const { request, options } = call;
-  const release = (): Promise<void> => lock[Symbol.asyncDispose]();
+  const { hold, release, onLost } = call.options;
+  const letGo = (): Promise<void> => lock[Symbol.asyncDispose]();
   const [response, isHeld] = await releaseOnError(lock, async () => {
     const handled = await call.handle(lock);
-    const held = options.hold === "response" ? heldResponse(request, handled, release) : undefined;
+    const held = hold === "response" ? heldResponse(call.request, handled, letGo) : undefined;
     return [held ?? handled, held !== undefined] as const;
   });
-  if (isHeld) return response;
-  if (options.release !== "background") return concludedOrReplaced(call, lock, response);
   // waitUntil has covered the lock since before it was acquired.
-  void release();
-  return response;
-}
-
-async function concludedOrReplaced<Subject, Rest extends readonly unknown[]>(
-  { subject, rest, options, problem, discard }: GuardedCall<Subject, Rest>,
-  lock: Lock,
-  response: Response,
-): Promise<Response> {
+  if (!isHeld && release === "background") void letGo();
+  if (isHeld || release === "background") return response;
   try {
     await concludeWork(lock, undefined);
     return response;
   } catch (error) {
     if (!isLockError(error, "LOCK_LOST")) throw error;
-    discard?.(crossOriginHeaders(response));
-    const answer = (await options.onLost?.(subject, error, ...rest)) ?? problem(LOST);
-    return replaced(response, answer);
+    call.discard?.();
+    const answer = onLost?.(call.subject, error, ...call.rest) ?? call.problem(LOST);
+    return replaced(response, await answer);
   }
 }
 

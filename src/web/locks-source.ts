@@ -11,8 +11,8 @@ type Source = LockService | LockOperations | LockServiceOptions;
  * Where a handler's locks are: a service, a Database, options, or a function of what the handler is called
  * with, such as `(request, env, ctx) => new LockService({ database: upstash(env) }).forRequest(ctx)`.
  */
-export type LocksSource<Rest extends readonly unknown[]> =
-  Source | ((request: Request, ...rest: Rest) => Source);
+export type LocksSource<Rest extends readonly unknown[], R extends Request = Request> =
+  Source | ((request: R, ...rest: Rest) => Source);
 
 /** @throws LockConfigurationError */
 export function checkSource(source: unknown): void {
@@ -23,9 +23,9 @@ export function checkSource(source: unknown): void {
   );
 }
 
-export function serviceFor<Rest extends readonly unknown[]>(
-  source: LocksSource<Rest>,
-  request: Request,
+export function serviceFor<Rest extends readonly unknown[], R extends Request>(
+  source: LocksSource<Rest, R>,
+  request: R,
   rest: Rest,
 ): LockService {
   return toLockService(typeof source === "function" ? source(request, ...rest) : source);

@@ -166,7 +166,8 @@ it.each([
   ['export * from "leasehold"', 24_200],
   ['export { LockService } from "leasehold"; export * from "leasehold/upstash"', 21_700],
   ['export * from "leasehold/upstash"', 11_700],
-  ['export * from "leasehold/hono"', 16_300],
+  ['export * from "leasehold/hono"', 16_400],
+  ['export * from "leasehold/web"', 16_200],
   ['export * from "leasehold/cloudflare"', 13_300],
   ['export * from "leasehold/nestjs"', 14_700],
 ])("%s adds no more than %i bytes, minified and gzipped", async (contents, limit) => {
