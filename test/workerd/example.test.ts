@@ -168,7 +168,8 @@ describe("the administration", () => {
     const answers = ["Bearer undefined", "Bearer ", asAdmin.headers.authorization].map(
       async (authorization) => {
         const init = { headers: { authorization } };
-        return (await example.request(`/locks/${key}`, init, bindings)).status;
+        const request = new Request(`http://worker.test/locks/${key}`, init);
+        return (await example.fetch(request, bindings)).status;
       },
     );
     for (const status of await Promise.all(answers)) expect([400, 401]).toContain(status);
