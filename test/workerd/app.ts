@@ -1,4 +1,4 @@
-import { waitUntil } from "cloudflare:workers";
+import { waitUntil as ambientWaitUntil } from "cloudflare:workers";
 import { Hono } from "hono";
 import { consumeOnce } from "../../src/cloudflare/index.ts";
 import { LockService, isLockError, type Lock, type RequestContext } from "../../src/index.ts";
@@ -14,7 +14,10 @@ const EXPIRY_S = 60;
 const redis = unboundedRedis();
 const service = new LockService({ database: unboundedDatabase(redis) });
 /** Bound to no request, and yet each lock to the one that acquires it. */
-const ambient = new LockService({ database: unboundedDatabase(redis), waitUntil });
+const ambient = new LockService({
+  database: unboundedDatabase(redis),
+  waitUntil: ambientWaitUntil,
+});
 
 /** The Worker under test: the example, and routes for the tests. */
 const test = new Hono<{ Variables: LocksVariables }>();

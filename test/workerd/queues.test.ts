@@ -99,12 +99,12 @@ it("the types are those that wrangler generates", () => {
   }
   const queue = consumeOnce(
     (bindings: Cloudflare.Env, ctx: ExecutionContext) => {
-      void [bindings.CHORES, ctx.passThroughOnException];
+      void [bindings.CHORES, ctx.props];
       return new RedisDatabase(restRedis({ url: "http://127.0.0.1:1", token: "x" }));
     },
     { key: (order: Order) => order.id },
     async (message, bindings, ctx) => {
-      void [message.body.id, bindings.CHORES, ctx.passThroughOnException];
+      void [message.body.id, bindings.CHORES, ctx.props];
       // @ts-expect-error to have it delivered again, a handler throws
       void message.retry;
     },
