@@ -145,9 +145,9 @@ function delaySeconds(outcome: Open, attempts: number, plan: RetryPlan): number 
   return Math.min(Math.ceil(delayMs / 1_000), MAX_DELAY_S);
 }
 
-function report(error: unknown, { id }: QueueMessage<unknown>): void {
+function report(error: unknown, { id, attempts }: QueueMessage<unknown>): void {
   // oxlint-disable-next-line no-console
-  console.error(`leasehold: message ${id} is to be delivered again`, error);
+  console.error(`leasehold: delivery ${attempts} of message ${id} failed`, error);
 }
 
 function checkConsumeOptions(options: ConsumeOptions<never>): void {

@@ -258,7 +258,7 @@ describe("a failure", () => {
     } finally {
       console.error = error;
     }
-    expect(told).toEqual([["leasehold: message m0 is to be delivered again", new Error("poison")]]);
+    expect(told).toEqual([["leasehold: delivery 1 of message m0 failed", new Error("poison")]]);
   });
 
   it("that cannot be told fails the invocation after every message was decided about", async () => {

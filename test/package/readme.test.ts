@@ -10,7 +10,9 @@ import { ROOT, bin, buildPackage, run, type BuiltPackage } from "../support/buil
 const read = (file: string): Promise<string> => readFile(path.join(ROOT, file), "utf8");
 const readme = await read("README.md");
 const guides = await Promise.all(
-  ["distributed-locker", "nestjs-redisx"].map((name) => read(`docs/coming-from-${name}.md`)),
+  ["coming-from-distributed-locker", "coming-from-nestjs-redisx", "queues-and-crons"].map((name) =>
+    read(`docs/${name}.md`),
+  ),
 );
 /** The blocks of one language: `ts` are compiled and run, `typescript` only compiled. */
 const blocksOf = (language: string, text = readme): readonly string[] =>
@@ -22,6 +24,10 @@ const onlyCompiled = [readme, ...guides].flatMap((text) => blocksOf("typescript"
 
 /** What examples use of frameworks that are not installed here. */
 const STAND_INS = `
+declare module "cloudflare:workers" {
+  export const env: object;
+  export function waitUntil(promise: Promise<unknown>): void;
+}
 declare module "next/server" {
   export function after<T>(task: Promise<T> | (() => T | Promise<T>)): void;
 }
