@@ -167,7 +167,9 @@ it.each([
   ['export { LockService } from "leasehold"; export * from "leasehold/upstash"', 21_700],
   ['export * from "leasehold/upstash"', 11_700],
   ['export * from "leasehold/hono"', 16_300],
-  ['export * from "leasehold/nestjs"', 14_700],
+  ['export * from "leasehold/nestjs"', 15_200],
+  ['export * from "leasehold/vercel"', 13_400],
+  ['export * from "leasehold/cron"', 12_700],
 ])("%s adds no more than %i bytes, minified and gzipped", async (contents, limit) => {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: built.project },
