@@ -169,7 +169,9 @@ it.each([
   ['export * from "leasehold/hono"', 16_400],
   ['export * from "leasehold/web"', 16_200],
   ['export * from "leasehold/cloudflare"', 13_300],
-  ['export * from "leasehold/nestjs"', 14_700],
+  ['export * from "leasehold/nestjs"', 15_200],
+  ['export * from "leasehold/vercel"', 13_400],
+  ['export * from "leasehold/cron"', 12_700],
 ])("%s adds no more than %i bytes, minified and gzipped", async (contents, limit) => {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: built.project },

@@ -10,8 +10,8 @@ import { ROOT, bin, buildPackage, run, type BuiltPackage } from "../support/buil
 const read = (file: string): Promise<string> => readFile(path.join(ROOT, file), "utf8");
 const readme = await read("README.md");
 const guides = await Promise.all(
-  ["coming-from-distributed-locker", "coming-from-nestjs-redisx", "queues-and-crons"].map((name) =>
-    read(`docs/${name}.md`),
+  ["coming-from-distributed-locker", "coming-from-nestjs-redisx", "queues-and-crons", "crons"].map(
+    (name) => read(`docs/${name}.md`),
   ),
 );
 /** The blocks of one language: `ts` are compiled and run, `typescript` only compiled. */
@@ -27,6 +27,13 @@ const STAND_INS = `
 declare module "cloudflare:workers" {
   export const env: object;
   export function waitUntil(promise: Promise<unknown>): void;
+}
+declare const process: { readonly env: Readonly<Record<string, string | undefined>> };
+declare module "@vercel/schedules" {
+  interface ScheduleMetadata { readonly executionId: string; readonly name: string; readonly scheduledAt: string }
+  export function handleSchedule(
+    handler: (metadata: ScheduleMetadata) => void | Promise<void>,
+  ): (request: Request) => Promise<Response>;
 }
 declare module "next/server" {
   export function after<T>(task: Promise<T> | (() => T | Promise<T>)): void;
@@ -59,7 +66,7 @@ const STRICT = {
   lib: ["ES2024", "DOM", "ESNext.Disposable"],
   types: [],
 };
-/** As a Nest project has it; the types of Nest need those of Node. */
+/** As a Nest project has it; the types of Nest, and of node-cron, need those of Node. */
 const NEST = {
   ...STRICT,
   experimentalDecorators: true,
@@ -108,12 +115,12 @@ it("every snippet compiles, strictly, against the package as published", async (
   // A snippet may say what its file is called, for others to import it.
   const named = onlyCompiled.map((code, index) => ({
     file: /^\/\/ ([\w.]+\.ts)$/m.exec(code)?.[1] ?? `example-${index}.ts`,
-    isNest: /"(?:@|leasehold\/)nestjs/.test(code),
+    usesNode: /"(?:(?:@|leasehold\/)nestjs|node-cron)/.test(code),
     code,
   }));
   for (const { file, code } of named) await writeFile(path.join(built.project, file), code);
-  const nest = named.filter(({ isNest }) => isNest).map(({ file }) => file);
-  const others = named.filter(({ isNest }) => !isNest).map(({ file }) => file);
+  const nest = named.filter(({ usesNode }) => usesNode).map(({ file }) => file);
+  const others = named.filter(({ usesNode }) => !usesNode).map(({ file }) => file);
   const programs = snippets.map((_, index) => `snippet-${index}.ts`);
   expect(await compile(STRICT, [...programs, ...others])).toBe("");
   expect(await compile(NEST, nest)).toBe("");
