@@ -221,7 +221,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "O1: an admission that finds a completion leaves no tombstone",
     file: "database/rules/jobs.ts",
-    find: `rememberAll(store, request.claims, "refused", settings);`,
+    find: `if (store.get(name) === undefined) remember(store, lockData.ownerHash, "refused", settings);`,
     replace: "",
     seed: 1435,
   },

@@ -98,8 +98,6 @@ export class OnceLaws {
       fail(`O1: an admission that was not granted left ${claims[0].lockData.ownerHash}`);
     }
     for (const token of tokensOf(this.#ledger, claims)) {
-      // A full store has no room for a tombstone either: a copy may arrive once there is.
-      if (before.isFull) token.tombstoneLost = true;
       this.#ledger.bury(token);
     }
   }
