@@ -2,7 +2,8 @@ import { waitUntil as ambientWaitUntil } from "cloudflare:workers";
 import { Hono } from "hono";
 import { consumeOnce } from "../../src/cloudflare/index.ts";
 import { LockService, isLockError, type Lock, type RequestContext } from "../../src/index.ts";
-import { locks, withLock, type LocksVariables } from "../../src/hono/index.ts";
+import { idempotency, locks, withLock, type LocksVariables } from "../../src/hono/index.ts";
+import { idempotency as idempotent, withLock as guarded } from "../../src/web/index.ts";
 import example from "../../worker/index.ts";
 import type { Mail } from "../../worker/mails.ts";
 import { unboundedDatabase, unboundedRedis } from "./redis-client.ts";
@@ -23,14 +24,39 @@ const ambient = new LockService({
 const test = new Hono<{ Variables: LocksVariables }>();
 test.use(locks(() => service));
 
-test.post("/slow/:key", withLock({ key: (c) => keyOf(c), ttl: 20_000 }), async (c) => {
+const slowGuard = withLock({ key: (c) => keyOf(c), ttl: 20_000 });
+test.post("/slow/hono/:key", slowGuard, async (c) => workSlowly(keyOf(c)));
+const slowFetch = guarded(
+  { locks: forRequest, key: (request: Request) => lastPart(request), ttl: 20_000 },
+  (request) => workSlowly(lastPart(request)),
+);
+test.post("/slow/web/:key", async (c) => slowFetch(c.req.raw, c.executionCtx));
+
+const onceGuard = idempotency({ scope: "public", required: true });
+test.post("/once/hono/:key", onceGuard, async (c) => workSlowly(keyOf(c)));
+const onceFetch = idempotent({ locks: forRequest, scope: "public", required: true }, (request) =>
+  workSlowly(lastPart(request)),
+);
+test.post("/once/web/:key", async (c) => onceFetch(c.req.raw, c.executionCtx));
+
+function forRequest(_request: Request, ctx: RequestContext): LockService {
+  return service.forRequest(ctx);
+}
+
+function lastPart({ url }: Request): string {
+  return url.slice(url.lastIndexOf("/") + 1);
+}
+
+/** Takes a second, and says when it has ended. */
+async function workSlowly(key: string): Promise<Response> {
   try {
     await pause(1_000);
-    return c.text("done");
+    return new Response("done", { status: 201 });
   } finally {
-    await redis.set(`finally:${keyOf(c)}`, "ran", { ex: EXPIRY_S });
+    await redis.incr(`finally:${key}`);
+    await redis.expire(`finally:${key}`, EXPIRY_S);
   }
-});
+}
 
 test.post("/held/:key/:how{bound|unbound}/:ttl/:ms", async (c) => {
   const { how, ttl, ms } = c.req.param();
