@@ -80,7 +80,7 @@ export function resolveOnce<T>(
   checkInteger("remember", remember, 1, 366 * DAY_MS);
   checkInteger("maxResultBytes", maxResultBytes, 0);
   checkOneOf("ifRunning", ifRunning, ["skip", "join", "throw"]);
-  if (fingerprint !== undefined) checkText("fingerprint", fingerprint, 1, 1_000);
+  if (fingerprint !== undefined) checkFingerprint(fingerprint);
   if (codec !== undefined) checkCodec(codec);
   return {
     terms: waitingTerms(ifRunning, lock, settings),
@@ -90,6 +90,11 @@ export function resolveOnce<T>(
     maxResultBytes,
     codec: (codec as Codec<unknown> | undefined) ?? JSON_CODEC,
   };
+}
+
+/** @throws LockConfigurationError */
+export function checkFingerprint(fingerprint: unknown): string {
+  return checkText("fingerprint", fingerprint, 1, 1_000);
 }
 
 /** Only who joins waits. */
