@@ -80,7 +80,7 @@ export function resolveOnce<T>(
   checkRemember(remember);
   checkInteger("maxResultBytes", maxResultBytes, 0);
   checkOneOf("ifRunning", ifRunning, ["skip", "join", "throw"]);
-  if (fingerprint !== undefined) checkText("fingerprint", fingerprint, 1, 1_000);
+  if (fingerprint !== undefined) checkFingerprint(fingerprint);
   if (codec !== undefined) checkCodec(codec);
   return {
     terms: waitingTerms(ifRunning, lock, settings),
@@ -95,6 +95,11 @@ export function resolveOnce<T>(
 /** @throws LockConfigurationError unless it is up to 366 days */
 export function checkRemember(remember: unknown): void {
   checkInteger("remember", remember, 1, 366 * DAY_MS);
+}
+
+/** @throws LockConfigurationError */
+export function checkFingerprint(fingerprint: unknown): string {
+  return checkText("fingerprint", fingerprint, 1, 1_000);
 }
 
 /** Only who joins waits. */

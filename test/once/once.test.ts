@@ -111,6 +111,34 @@ describe("a job that arrives twice", () => {
     expect(await second).toMatchObject({ status: "ran", result: "second" });
   });
 
+  it("O5 of many joiners of a run that fails one runs, and the others get its result", async () => {
+    const rest = rests.open();
+    const [started, end] = [gate(), gate()];
+    const first = rest.locks().once("pay", async (): Promise<number> => {
+      started.open();
+      await end.opened;
+      throw new Error("declined");
+    });
+    await started.opened;
+    let runs = 0;
+    let looks = 0;
+    const joiners = Array.from({ length: 5 }, () => {
+      const joining = rest.locks();
+      joining.events.subscribe(({ type }) => void (looks += type === "busy" ? 1 : 0));
+      return joining.once("pay", () => (runs += 1), { ifRunning: "join" });
+    });
+    await eventually("all of them wait", () => looks >= joiners.length);
+    end.open();
+    await expect(first).rejects.toThrow("declined");
+    const outcomes = await Promise.all(joiners);
+    expect(runs).toBe(1);
+    expect(outcomes.map(({ status }) => status).toSorted()).toEqual([
+      "ran",
+      ...Array.from({ length: 4 }, () => "remembered"),
+    ]);
+    expect(outcomes.map(({ result }) => result)).toEqual(joiners.map(() => 1));
+  });
+
   it("does not run when its bounded wait ends", async () => {
     const rest = rests.open();
     let runs = 0;

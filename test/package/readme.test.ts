@@ -161,6 +161,9 @@ it.each(snippets.map((code, index) => [index, code] as const))(
     });
     const told = `${stderr}\n${JSON.stringify(session.counters)}`;
     expect(stdout, told).toContain(isApp ? "statuses 200 409" : "statuses\n");
+    for (const [, printed = ""] of code.matchAll(/\/\/ prints (.+)$/gm)) {
+      expect(stdout, told).toContain(printed);
+    }
     const { acquire = 0, admit = 0, complete = 0, release = 0 } = session.counters.byScript;
     // Snippets that use the in-memory database send nothing.
     expect(acquire + admit > 0, told).toBe(code.includes("leasehold/upstash"));
