@@ -37,6 +37,29 @@ describe("through a real queue", () => {
     expect(await countsOf("chore", good), "queued again later").toEqual(good.map(() => 1));
   });
 
+  it.each(["error-json", "drop-response"] as const)(
+    "an outage of Redis (%s) loses no message, and has none handled twice",
+    async (kind) => {
+      const { UPSTASH_REDIS_REST_TOKEN: token } = env;
+      const good = queued("work", 20);
+      const hits = async (): Promise<number> =>
+        (await frontControl().counters(token)).hits[kind] ?? 0;
+      const before = await hits();
+      await frontControl().addFault(token, { kind, script: "admit" });
+      try {
+        await send(...good);
+        // Three of them fail one call, and the queue delivers each message four times.
+        await vi.waitFor(async () => expect(await hits()).toBeGreaterThan(before + 3), 20_000);
+      } finally {
+        await frontControl().clearFaults(token);
+      }
+      const doneKeys = good.map(({ id }) => `done:queue:chores:${id}`);
+      await vi.waitFor(async () => expect(await command("EXISTS", ...doneKeys)).toBe(20), 25_000);
+      expect(await countsOf("chore", good)).toEqual(good.map(() => 1));
+      expect(await countsOf("dead-chore", good)).toEqual(good.map(() => 0));
+    },
+  );
+
   it("a consumer that is killed loses no message: what had completed is not handled again, the rest is", async () => {
     const good = queued("work", 20);
     const [victim] = queued("die", 1);
