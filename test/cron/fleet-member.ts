@@ -1,7 +1,9 @@
 /**
- * One process of a fleet: node-cron tasks that are due each second, by a clock that is wrong. Prints a line
- * for each run and each skipped one, and ends after the last occurrence.
+ * One process of a fleet: node-cron tasks that are due each second, by a clock that is wrong. Says that it is
+ * ready, reads when the last occurrence is to be, prints a line for each run and each skipped one, and ends
+ * after the last.
  */
+import { once } from "node:events";
 import { runCoordinator } from "../../src/cron/index.ts";
 import { upstash } from "../../src/upstash/index.ts";
 
@@ -13,8 +15,6 @@ export interface FleetTask {
   /** How far its clock is ahead. */
   readonly aheadMs: number;
   readonly tasks: readonly string[];
-  /** The last occurrence, by its own clock. */
-  readonly last: number;
 }
 
 /** Every clock of the process but the monotonic one. */
@@ -28,7 +28,7 @@ function shiftClock(aheadMs: number): void {
   });
 }
 
-async function main({ url, token, prefix, aheadMs, tasks, last }: FleetTask): Promise<void> {
+async function main({ url, token, prefix, aheadMs, tasks }: FleetTask): Promise<void> {
   shiftClock(aheadMs);
   const { schedule, setRunCoordinator } = await import("node-cron");
   const env = { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token };
@@ -36,13 +36,16 @@ async function main({ url, token, prefix, aheadMs, tasks, last }: FleetTask): Pr
   setRunCoordinator(runCoordinator(upstash(env, { prefix, requestTimeout: 10_000 })));
   const say = (what: string, name: string, date: Date): void =>
     console.log(`${what} ${name} ${date.toISOString()}`);
+  console.log("ready");
+  const [last] = (await once(process.stdin, "data")) as [Buffer];
+  process.stdin.destroy();
   const scheduled = tasks.map((name) => {
     const options = { name, distributed: true, suppressMissedWarning: true } as const;
     const task = schedule("* * * * * *", ({ date }) => say("ran", name, date), options);
     task.on("execution:skipped", ({ date, reason }) => say(String(reason), name, date));
     return task;
   });
-  const leftMs = last + 900 - Date.now();
+  const leftMs = Number(String(last)) + 900 - Date.now();
   setTimeout(() => scheduled.forEach((task) => void task.stop()), leftMs);
 }
 

@@ -1,48 +1,59 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { useRest, type Rest } from "../support/rest.ts";
 import type { FleetTask } from "./fleet-member.ts";
 
 const rests = useRest();
-const run = promisify(execFile);
 const PROGRAM = fileURLToPath(new URL("fleet-member.ts", import.meta.url));
 
-/** What a process printed, by its kind. */
-async function member(
-  rest: Rest,
-  task: Omit<FleetTask, "url" | "token" | "prefix">,
-): Promise<{ readonly ran: readonly string[]; readonly asked: number }> {
+/** A process that is ready; `runUntil` resolves with what it printed, by its kind. */
+interface Member {
+  readonly runUntil: (
+    last: number,
+  ) => Promise<{ readonly ran: readonly string[]; readonly asked: number }>;
+}
+
+async function startMember(rest: Rest, aheadMs: number, tasks: readonly string[]): Promise<Member> {
   const { url, token } = rest.session;
-  const all: FleetTask = { url, token, prefix: rest.prefix, ...task };
-  const args = ["--no-warnings", PROGRAM, JSON.stringify(all)];
-  const { stdout, stderr } = await run(process.execPath, args, { timeout: 60_000 });
-  expect(stderr).toBe("");
-  const lines = stdout.trim().split("\n");
-  const ran = lines.filter((line) => line.startsWith("ran "));
-  const refused = lines.filter((line) => line.startsWith("not-elected "));
-  expect(ran.length + refused.length, stdout).toBe(lines.length);
-  return { ran, asked: lines.length };
+  const task: FleetTask = { url, token, prefix: rest.prefix, aheadMs, tasks };
+  const child = spawn(process.execPath, ["--no-warnings", PROGRAM, JSON.stringify(task)]);
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const errors = text(child.stderr);
+  const [ready] = (await once(child.stdout, "data")) as [Buffer];
+  expect(String(ready)).toBe("ready\n");
+  const runUntil: Member["runUntil"] = async (last) => {
+    child.stdin.end(String(last));
+    const printed = await text(child.stdout);
+    expect(await errors).toBe("");
+    const lines = printed.trim().split("\n");
+    const ran = lines.filter((line) => line.startsWith("ran "));
+    const refused = lines.filter((line) => line.startsWith("not-elected "));
+    expect(ran.length + refused.length, printed).toBe(lines.length);
+    return { ran, asked: lines.length };
+  };
+  return { runUntil };
 }
 
 it("fifty occurrences run once each in five processes whose clocks are up to 3 s apart", async () => {
   const rest = rests.open();
   const tasks = ["a", "b", "c", "d", "e"];
-  // The processes start in the meantime.
-  const first = Math.ceil(Date.now() / 1_000) * 1_000 + 9_000;
-  const times = Array.from({ length: 10 }, (_, at) => first + at * 1_000);
-  const occurrences = times.map((time) => new Date(time).toISOString());
-  const last = Math.max(...times);
   const clocks = [0, 750, 1_500, 2_250, 3_000];
-  const members = await Promise.all(
-    clocks.map((aheadMs) => member(rest, { aheadMs, tasks, last })),
-  );
-  const ran = members.flatMap((each) => each.ran).toSorted();
-  // Those before the first and after the last, at which not all were there, are not twice either.
+  const fleet = await Promise.all(clocks.map((aheadMs) => startMember(rest, aheadMs, tasks)));
+  // Still to come by every clock.
+  const first = Math.ceil(Date.now() / 1_000) * 1_000 + 5_000;
+  const times = Array.from({ length: 10 }, (_, at) => first + at * 1_000);
+  const last = Math.max(...times);
+  const runs = await Promise.all(fleet.map(({ runUntil }) => runUntil(last)));
+  const ran = runs.flatMap((each) => each.ran).toSorted();
+  // Nor do those run twice that came before, which not all clocks had yet to come.
   expect(ran).toEqual([...new Set(ran)]);
-  const expected = tasks.flatMap((name) => occurrences.map((time) => `ran ${name} ${time}`));
+  const expected = tasks.flatMap((name) =>
+    times.map((time) => `ran ${name} ${new Date(time).toISOString()}`),
+  );
   expect(ran.filter((line) => expected.includes(line))).toEqual(expected);
-  for (const { asked } of members) expect(asked).toBeGreaterThan(0);
+  for (const { asked } of runs) expect(asked).toBeGreaterThan(0);
   expect(rest.session.counters.byScript["complete"]).toBe(ran.length);
 }, 90_000);
