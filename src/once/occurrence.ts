@@ -49,7 +49,7 @@ export function checkOccurrenceOptions(what: string, options: OccurrenceOptions)
  * throws is not remembered.
  *
  * @param occurrence the same for all deliveries of one occurrence, and for no other: see `occurrenceAt`
- *   and `periodAt`, or an id that the platform gives
+ *   and `occurrenceNear`, or an id that the platform gives
  * @throws LockAcquisitionError without a conclusive answer, LockLostError, and what the work throws
  */
 export async function runOccurrence(
@@ -75,13 +75,4 @@ export async function runOccurrence(
 /** The occurrence that was scheduled for a time, in ms since 1970. */
 export function occurrenceAt(time: number): string {
   return new Date(time).toISOString();
-}
-
-/**
- * The occurrence of the period that a time lies in, both in ms, where nothing tells for when a delivery
- * was scheduled. Periods are counted from 1970, UTC: choose one that begins well before the job is due,
- * as two deliveries on either side of its beginning count as two occurrences.
- */
-export function periodAt(time: number, period: number): string {
-  return occurrenceAt(time - (time % period));
 }

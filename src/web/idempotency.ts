@@ -5,8 +5,8 @@ import {
   checkIdempotencyOptions,
   type IdempotencyOptions,
 } from "../http/idempotency.ts";
+import { checkHandlerLocks, serviceOfCall, type HandlerLocks } from "../lock-source.ts";
 import type { FetchHandler, GuardProperties } from "./fetch-handler.ts";
-import { checkSource, serviceFor, type LocksSource } from "./locks-source.ts";
 
 /** Options of {@link idempotency}; times in ms. */
 export interface WebIdempotencyOptions<
@@ -14,7 +14,7 @@ export interface WebIdempotencyOptions<
   R extends Request = Request,
 > extends IdempotencyOptions<readonly [request: R, ...rest: Rest]> {
   /** A lock service, a Database, or a function of the request that returns one. */
-  readonly locks: LocksSource<Rest, R>;
+  readonly locks: HandlerLocks<[request: R, ...rest: Rest]>;
 }
 
 /**
@@ -33,14 +33,14 @@ export function idempotency<Rest extends readonly unknown[], R extends Request>(
 ): (request: R, ...rest: Rest) => Promise<Response> {
   checkOptions("idempotency", options, { ...IDEMPOTENCY_OPTIONS, locks: true });
   checkIdempotencyOptions(options);
-  checkSource(options.locks);
+  checkHandlerLocks(options.locks);
   checkType("handler", handler, "function");
   return async (request, ...rest) => {
     const response = await answerOnce({
       request,
       args: [request, ...rest],
       options,
-      locks: () => serviceFor(options.locks, request, rest),
+      locks: () => serviceOfCall(options.locks, request, ...rest),
       handle: async (lock) => handler(Object.assign(request, { lock }), ...rest),
     });
     return response ?? handler(request, ...rest);

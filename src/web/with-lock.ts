@@ -10,8 +10,8 @@ import { guarded } from "../http/guard.ts";
 import { nest } from "../http/own-locks.ts";
 import { problemResponse } from "../http/problem.ts";
 import type { LockService } from "../lock-service.ts";
+import { checkHandlerLocks, serviceOfCall, type HandlerLocks } from "../lock-source.ts";
 import type { FetchHandler, GuardProperties } from "./fetch-handler.ts";
-import { checkSource, serviceFor, type LocksSource } from "./locks-source.ts";
 
 /** Options of {@link withLock}; times in ms. */
 export interface WebGuardOptions<
@@ -21,7 +21,7 @@ export interface WebGuardOptions<
   Policy extends UnavailablePolicy = UnavailablePolicy,
 > extends HttpGuardOptions<R, Rest, Key, Policy> {
   /** A lock service, a Database, or a function of the request that returns one. */
-  readonly locks: LocksSource<Rest, R>;
+  readonly locks: HandlerLocks<[request: R, ...rest: Rest]>;
 }
 
 /** The lock may be missing where a null key, or no answer, lets a request pass. */
@@ -60,7 +60,7 @@ export function withLock<Rest extends readonly unknown[], R extends Request>(
 ): (request: R, ...rest: Rest) => Promise<Response> {
   checkOptions("withLock", options, { ...GUARD_OPTIONS, locks: true });
   checkGuardOptions(options);
-  checkSource(options.locks);
+  checkHandlerLocks(options.locks);
   checkType("handler", handler, "function");
   return (request, ...rest) =>
     guarded({
@@ -80,11 +80,11 @@ const services = new WeakMap<Request, LockService>();
 
 /** A service for the one request, which knows the locks that the guards around hold for it. */
 function boundService<Rest extends readonly unknown[], R extends Request>(
-  source: LocksSource<Rest, R>,
+  source: HandlerLocks<[request: R, ...rest: Rest]>,
   request: R,
   rest: Rest,
 ): LockService {
-  const service = serviceFor(source, request, rest).forRequest({});
+  const service = serviceOfCall(source, request, ...rest).forRequest({});
   nest(service, services.get(request));
   services.set(request, service);
   return service;
