@@ -109,10 +109,10 @@ export class GrantLaws {
     // whose tombstone is lost may be granted again, and be found by the one that replaced it.
     const isLate = tokens.some(({ goneAt, grants }) => goneAt > -Infinity || grants.size > 0);
     const isItself = holder !== undefined && tokens.includes(holder);
-    const mayReturn = [holder, ...tokens].some(
-      (token) => token && (token.tombstoneLost || this.#ledger.mayLinger(token)),
-    );
-    if (isOwnCall && (isItself || !isLate) && !mayReturn)
+    const mayReturn = [holder, ...tokens].some((token) => token?.tombstoneLost);
+    // Its release was sent before, and is overtaken.
+    const isLeaving = holder !== undefined && holder.releaseSends > 0;
+    if (isOwnCall && (isItself || !isLate) && !mayReturn && !isLeaving)
       fail(`${refusal.key} was refused by itself`);
     for (const token of tokens) this.#ledger.bury(token);
   }

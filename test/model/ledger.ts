@@ -197,14 +197,6 @@ export class Ledger {
     return !token.tombstoneLost && this.#now() < token.goneAt + GRACE_MS;
   }
 
-  /**
-   * Whether one of several keys may be left to it until it expires: a copy of its acquire, delivered after
-   * another was lost, is told of the end and frees none.
-   */
-  mayLinger(token: Token): boolean {
-    return [...token.call.tokens].some(({ wasLost }) => wasLost);
-  }
-
   /** Whether the store must remember that it was granted. */
   isRemembered(token: Token): boolean {
     return !token.tombstoneLost && this.#now() < token.grantedAt + GRACE_MS;
