@@ -121,7 +121,7 @@ export class Beliefs {
 }
 
 function isOrphan(token: Token, ledger: Ledger, now: number): boolean {
-  if (token.tombstoneLost) return false;
+  if (token.tombstoneLost || ledger.mayLinger(token)) return false;
   // Delivered after its tombstone expired: may block for one TTL.
   if (token.goneAt > -Infinity) return ledger.isBuried(token);
   if (token.releaseSends === 0) return true;

@@ -109,7 +109,9 @@ export class GrantLaws {
     // whose tombstone is lost may be granted again, and be found by the one that replaced it.
     const isLate = tokens.some(({ goneAt, grants }) => goneAt > -Infinity || grants.size > 0);
     const isItself = holder !== undefined && tokens.includes(holder);
-    const mayReturn = [holder, ...tokens].some((token) => token?.tombstoneLost);
+    const mayReturn = [holder, ...tokens].some(
+      (token) => token && (token.tombstoneLost || this.#ledger.mayLinger(token)),
+    );
     // Its release was sent before, and is overtaken.
     const isLeaving = holder !== undefined && holder.releaseSends > 0;
     if (isOwnCall && (isItself || !isLate) && !mayReturn && !isLeaving)

@@ -197,6 +197,14 @@ export class Ledger {
     return !token.tombstoneLost && this.#now() < token.goneAt + GRACE_MS;
   }
 
+  /**
+   * Whether one of several keys may be left to it until it expires: the store lost another, and a second
+   * copy of its acquire was refused. To roll back every refusal of several keys would cost a request each.
+   */
+  mayLinger({ call }: Token): boolean {
+    return call.refused && [...call.tokens].some(({ wasLost }) => wasLost);
+  }
+
   /** Whether the store must remember that it was granted. */
   isRemembered(token: Token): boolean {
     return !token.tombstoneLost && this.#now() < token.grantedAt + GRACE_MS;
