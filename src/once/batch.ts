@@ -62,8 +62,8 @@ export class BatchingDatabase implements LockOperations, JobOperations {
 
   release(request: ReleaseRequest): Promise<ReleaseOutcome> {
     // Given up, it may still be waiting for its turn.
-    const owners = new Set(request.claims.map(({ lockData }) => lockData.ownerHash));
-    this.#admissions.drop(({ claims }) => owners.has(claims[0].lockData.ownerHash));
+    const owner = request.claims[0]?.lockData.ownerHash;
+    this.#admissions.drop(({ claims }) => claims[0].lockData.ownerHash === owner);
     return this.#database.release(request);
   }
 

@@ -198,11 +198,11 @@ export class Ledger {
   }
 
   /**
-   * Whether one of several keys may be left to it until it expires: a copy of its acquire, delivered after
-   * another was lost, is told of the end and frees none.
+   * Whether one of several keys may be left to it until it expires: the store lost another, and a second
+   * copy of its acquire was refused. To roll back every refusal of several keys would cost a request each.
    */
-  mayLinger(token: Token): boolean {
-    return [...token.call.tokens].some(({ wasLost }) => wasLost);
+  mayLinger({ call }: Token): boolean {
+    return call.refused && [...call.tokens].some(({ wasLost }) => wasLost);
   }
 
   /** Whether the store must remember that it was granted. */

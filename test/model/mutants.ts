@@ -212,6 +212,14 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 48,
   },
   {
+    name: "what the first of two copies of an acquire left of several keys is not rolled back",
+    file: "lease/attempt.ts",
+    find: `the first may have left some.
+        this.#isOpen = true;`,
+    replace: "the first may have left some.",
+    seed: 638,
+  },
+  {
     name: "O1: an admission does not look at what is remembered",
     file: "database/rules/jobs.ts",
     find: "if (record === null) return acquireByRules",

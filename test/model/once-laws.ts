@@ -118,7 +118,7 @@ export class OnceLaws {
       const found = before.locks.get(key)?.record;
       const isOwn = found?.ownerHash === lockData.ownerHash && found.fence === fence;
       const isAlive = (before.livenessMs.get(lockData.processHash) ?? 0) > 0;
-      if (isOwn && isAlive) this.#kept(request, before, outcome);
+      if (isOwn && isAlive) this.#kept(request, before, outcome, index === 0);
       else this.#tooLate(request, before, outcome);
       this.#releases.released(request, onlyOf(before, claims), outcome, isAlive);
     }
@@ -129,6 +129,7 @@ export class OnceLaws {
     { claims, record, resultKey: job, rememberMs }: CompleteRequest,
     before: Before,
     outcome: ReleaseOutcome,
+    isFirst: boolean,
   ): void {
     const { ownerHash } = claims[0].lockData;
     const run = this.#memories.run(ownerHash);
@@ -140,7 +141,8 @@ export class OnceLaws {
     const after = this.#view.result(job);
     const kept = keptOf(after, ownerHash);
     if (outcome.kept !== kept) fail(`O4: ${kept} was kept, and ${outcome.kept} told`);
-    if (kept !== this.#expected(record, before)) fail(`O4: ${kept} was kept of ${record.result}`);
+    if (kept !== this.#expected(record, before, isFirst))
+      fail(`O4: ${kept} was kept of ${record.result}`);
     const ms = Math.max(rememberMs, GRACE_MS);
     if (kept !== "no") {
       const { result: _, ...marker } = record;
@@ -153,10 +155,14 @@ export class OnceLaws {
     this.#memories.completed(run, ownerHash, kept, ms);
   }
 
-  /** A full store has no room for a result, and for a marker only once the lock is gone. */
-  #expected({ result }: ResultRecord, { isFull }: Before): Kept {
-    if (!isFull) return result === undefined ? "marker" : "result";
-    return this.#view.store.yields ? "marker" : "no";
+  /**
+   * A full store has no room for a result, and for a marker only once the lock is gone. Behind the first
+   * job of a command, a store that yields has room for everything.
+   */
+  #expected({ result }: ResultRecord, { isFull }: Before, isFirst: boolean): Kept {
+    const { yields } = this.#view.store;
+    if (isFull && !yields) return "no";
+    return result === undefined || (isFull && isFirst) ? "marker" : "result";
   }
 
   /** It had lost its lock, or has completed before: it stores nothing. */
