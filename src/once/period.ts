@@ -6,7 +6,7 @@ import { occurrenceAt } from "./occurrence.ts";
 export interface PeriodOptions {
   /**
    * Time between two occurrences, or less: 1_000 to 2³¹−1. Periods are counted from 1970, UTC, so that an
-   * hour begins on the hour. Each has one occurrence at most.
+   * hour begins on the hour. Each has one occurrence at most, while that is remembered.
    */
   readonly period: number;
   /**
