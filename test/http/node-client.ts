@@ -12,7 +12,9 @@ function toClient(rest: Rest): Awaited<ReturnType<OpenClient>> {
   return {
     prefix,
     pledges,
-    locks: (options) => rest.locks(options),
+    // Fifty requests at once on a busy machine may take longer than the default.
+    locks: (options) =>
+      rest.locks({ database: rest.database({ requestTimeout: 10_000 }), ...options }),
     command: (...command) => rest.command(...command),
     counters: async () => session.counters.snapshot(),
     addFault: async (fault) => void session.faults.add(fault),
