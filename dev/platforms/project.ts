@@ -2,6 +2,7 @@ import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { RestSession } from "../rest/session.ts";
 import { installEnvironment, projectEnvironment } from "./environment.ts";
+import { ROOT } from "./package.ts";
 import { CannotInstall } from "./platform.ts";
 import { ProgramError, runProgram } from "./program.ts";
 import { startServer, type Server } from "./server.ts";
@@ -20,7 +21,7 @@ export interface ProjectOptions {
   readonly signal: AbortSignal;
 }
 
-/** A newcomer's project: a copy of the checked-in one of that name, somewhere else. */
+/** A newcomer's project: a copy of the example of that name, somewhere else. */
 export class Project {
   readonly folder: string;
   readonly session: RestSession;
@@ -52,7 +53,7 @@ export class Project {
    */
   async install(): Promise<void> {
     await mkdir(this.#home, { recursive: true });
-    await cp(path.join(import.meta.dirname, this.#name), this.folder, { recursive: true });
+    await cp(path.join(ROOT, "examples", this.#name), this.folder, { recursive: true });
     const args = ["install", this.#tarball, "--no-audit", "--no-fund", "--no-update-notifier"];
     const options = { cwd: this.folder, env: installEnvironment(), timeoutMs: INSTALL_LIMIT_MS };
     try {
