@@ -19,7 +19,7 @@ const blocksOf = (language: string, text = readme): readonly string[] =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(
     ([, code = ""]) => code,
   );
-const snippets = blocksOf("ts");
+const snippets = [readme, await read("docs/recipes.md")].flatMap((text) => blocksOf("ts", text));
 const onlyCompiled = [readme, ...guides].flatMap((text) => blocksOf("typescript", text));
 
 /** What examples use of frameworks that are not installed here. */
@@ -34,6 +34,14 @@ declare module "@vercel/schedules" {
   export function handleSchedule(
     handler: (metadata: ScheduleMetadata) => void | Promise<void>,
   ): (request: Request) => Promise<Response>;
+}
+declare module "node:sqlite" {
+  type Row = Readonly<Record<string, string | number>>;
+  export class DatabaseSync {
+    constructor(path: string);
+    exec(sql: string): void;
+    prepare(sql: string): { run(row: Row): { readonly changes: number | bigint } };
+  }
 }
 declare module "next/server" {
   export function after<T>(task: Promise<T> | (() => T | Promise<T>)): void;
@@ -167,7 +175,10 @@ it.each(snippets.map((code, index) => [index, code] as const))(
     const { acquire = 0, admit = 0, complete = 0, release = 0 } = session.counters.byScript;
     // Snippets that use the in-memory database send nothing.
     expect(acquire + admit > 0, told).toBe(code.includes("leasehold/upstash"));
-    expect(release, told).toBe(isApp ? 1 : acquire);
+    // What was granted, which is not all that was asked for, is released; so is a job that fails.
+    const granted = stderr.match(/"result":"GRANTED/g)?.length ?? 0;
+    expect(release, told).toBeGreaterThanOrEqual(granted);
+    expect(granted > 0, told).toBe(acquire > 0);
     // Not every job that is asked for runs.
     expect(complete > 0, told).toBe(admit > 0);
   },
