@@ -137,8 +137,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a granted acquire may be delivered again after its end",
     file: "database/rules/acquire.ts",
     find: `rememberAll(store, claims, "granted", settings);
-  for (const { ownerHash } of dead)`,
-    replace: "for (const { ownerHash } of dead)",
+  for (const { ownerHash, processHash } of taken)`,
+    replace: "for (const { ownerHash, processHash } of taken)",
     seed: 16,
   },
   {
@@ -200,8 +200,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a counter that lags is not raised above what its client has seen",
     file: "database/rules/acquire.ts",
-    find: "Math.max(highestFence, counted <= 1 ? firstFence(now) : 0)",
-    replace: "counted <= 1 ? Math.max(highestFence, firstFence(now)) : 0",
+    find: "Math.max(seen, counted <= 1 ? firstFence(now) : 0)",
+    replace: "counted <= 1 ? Math.max(seen, firstFence(now)) : 0",
     seed: 1,
   },
   {
