@@ -2,7 +2,6 @@ import { checkOneOf, checkType } from "../check.ts";
 import { checkKey } from "../key.ts";
 import type { Lock } from "../lock.ts";
 import type { ServiceSettings } from "../lock-options.ts";
-import type { Session } from "../lease/session.ts";
 import { BatchingDatabase } from "./batch.ts";
 import type { Codec, Json } from "./codec.ts";
 import { runOnce, type OnceOutcome } from "./once.ts";
@@ -38,7 +37,6 @@ export async function runEach<Item, T>(
   items: readonly Item[],
   { key, work, fingerprint, ...rest }: OnceEachOptions<Item, T>,
   settings: ServiceSettings,
-  openSession: (database: BatchingDatabase) => Session,
 ): Promise<readonly OnceEachOutcome<T>[]> {
   checkType("key", key, "function");
   checkType("work", work, "function");
@@ -50,7 +48,7 @@ export async function runEach<Item, T>(
     return { key: checkKey(key(item)), work: (lock: Lock) => work(item, lock), plan };
   });
   const { database, runtime, maxTtl } = settings;
-  const session = openSession(new BatchingDatabase(database, runtime));
+  const session = settings.openSession(new BatchingDatabase(database, runtime));
   return Promise.all(
     jobs.map((job) =>
       runOnce({ ...job, session, maxTtl }).catch((error: unknown) => ({

@@ -6,6 +6,7 @@ import type { LeaseTerms } from "../lease/terms.ts";
 import {
   ACQUIRE_OPTIONS,
   resolveTerms,
+  withoutWaiting,
   type AcquireOptions,
   type ServiceSettings,
 } from "../lock-options.ts";
@@ -109,6 +110,5 @@ function waitingTerms(
       `is for waiting, and ifRunning: "${ifRunning}" does not wait; set ifRunning: "join"`,
     );
   }
-  const terms = resolveTerms(lock, settings);
-  return { ...terms, waitTimeout: 0, retry: { ...terms.retry, maxRetries: 0 } };
+  return withoutWaiting(resolveTerms(lock, settings));
 }

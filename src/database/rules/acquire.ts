@@ -40,9 +40,11 @@ export function acquireByRules(
   settings: RuleSettings,
 ): AcquireOutcome {
   const findings = look(store, request);
-  const { own, refusal, tombstones, isEnded } = findings;
+  const { own, taken, refusal, tombstones, isEnded } = findings;
   const isOver = tombstones.has("refused") || (tombstones.has("granted") && own.length === 0);
-  if (isOver || isEnded || refusal !== undefined) {
+  const isShort = own.length + taken.length < request.claims.length;
+  const isHandedOffNoMore = request.handedOff !== undefined && isShort;
+  if (isOver || isEnded || isHandedOffNoMore || refusal !== undefined) {
     return refuse(store, request, findings, settings);
   }
   return own.length === request.claims.length
@@ -67,18 +69,17 @@ function refuse(
   return { status: "gone" };
 }
 
-function look(store: RuleStore, { claims, suspects, handedOff }: AcquireRequest): Findings {
+function look(store: RuleStore, request: AcquireRequest): Findings {
   const own: { key: string; fence: number | undefined }[] = [];
   const taken: Suspect[] = [];
-  const holders: readonly (Suspect & Partial<HandedOff>)[] = handedOff ?? suspects;
   const tombstones = new Set<string>();
   let refusal: Refusal | undefined;
-  for (const { key, lockData } of claims) {
+  for (const { key, lockData } of request.claims) {
     const reason = store.get(tombstoneName(lockData.ownerHash));
     if (reason !== undefined) tombstones.add(reason);
     const found = find(store, key);
     if (found === undefined) continue;
-    const holder = holders.find((one) => one.key === key);
+    const holder = namedHolder(request, key);
     if (found.lockData?.ownerHash === lockData.ownerHash) {
       own.push({ key, fence: found.lockData.fence });
     } else if (holder !== undefined && givesWay(store, found.lockData, holder)) {
@@ -87,18 +88,21 @@ function look(store: RuleStore, { claims, suspects, handedOff }: AcquireRequest)
       refusal ??= { status: "held", key, ...found };
     }
   }
-  const isShort = own.length + taken.length < claims.length && refusal === undefined;
-  const isEnded =
-    [...tombstones].some((reason) => reason !== "refused" && reason !== "granted") ||
-    (handedOff !== undefined && isShort);
+  const isEnded = [...tombstones].some((reason) => reason !== "refused" && reason !== "granted");
   return { own, taken, refusal, tombstones, isEnded };
+}
+
+type Holder = Suspect & Partial<HandedOff>;
+
+function namedHolder({ suspects, handedOff }: AcquireRequest, key: string): Holder | undefined {
+  return (handedOff ?? suspects).find((one) => one.key === key);
 }
 
 /** Whether it is the holder named: dead or, under the fence of a hand-off, alive. */
 function givesWay(
   store: RuleStore,
   holder: LockData | null,
-  { ownerHash, processHash, fence }: Suspect & Partial<HandedOff>,
+  { ownerHash, processHash, fence }: Holder,
 ): boolean {
   const isNamed = holder?.ownerHash === ownerHash && holder.processHash === processHash;
   const isAlive = store.get(processName(processHash)) !== undefined;

@@ -3,6 +3,7 @@ import { LockStatus } from "../../database/lock-status.ts";
 import type {
   AcquireOutcome,
   AcquireRequest,
+  Grant,
   HandedOff,
   Suspect,
 } from "../../database/operations.ts";
@@ -159,20 +160,17 @@ export function acquireCommand(
 
 export function decodeAcquire(
   { status, rest }: Reply,
-  { claims, handedOff }: AcquireRequest,
+  request: AcquireRequest,
 ): AcquireOutcome | undefined {
-  const [fenceText, claimNumber, record, pttl] = rest;
-  const key = claims[(decodeInteger(claimNumber) ?? 0) - 1]?.key;
+  const [, claimNumber, record, pttl] = rest;
+  const key = request.claims[(decodeInteger(claimNumber) ?? 0) - 1]?.key;
   switch (status) {
     case "GONE":
       return { status: "gone" };
     case "LOST":
       return { status: "lost" };
-    case "GRANTED": {
-      const fence = decodeInteger(fenceText);
-      const takenOver = handedOff === undefined ? key : undefined;
-      return fence === undefined ? undefined : { status: "granted", fence, takenOver };
-    }
+    case "GRANTED":
+      return decodeGrant(rest[0], request.handedOff === undefined ? key : undefined);
     case LockStatus.SOMEONE_ELSE_HOLDS_LOCK: {
       const remainingMs = decodeRemaining(pttl);
       if (key === undefined || remainingMs === undefined) return undefined;
@@ -181,4 +179,9 @@ export function decodeAcquire(
     default:
       return undefined;
   }
+}
+
+function decodeGrant(fenceText: unknown, takenOver: string | undefined): Grant | undefined {
+  const fence = decodeInteger(fenceText);
+  return fence === undefined ? undefined : { status: "granted", fence, takenOver };
 }
