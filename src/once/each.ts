@@ -10,13 +10,15 @@ import { resolveOnce, type OnceOptions } from "./options.ts";
 /** Options of a batch of jobs; times in ms. Nobody waits in a batch: there is no `join`. */
 export interface OnceEachOptions<Item, T> extends Omit<
   OnceOptions<T>,
-  "fingerprint" | "ifRunning" | "retry" | "waitTimeout"
+  "attach" | "fingerprint" | "ifRunning" | "retry" | "waitTimeout"
 > {
   /** The key of an item's job. */
   readonly key: (item: Item) => string;
   readonly work: (item: Item, lock: Lock) => T | Promise<T>;
   /** While another runs the job: `skip` tells so; `throw` is a failure of that item. @default "skip" */
   readonly ifRunning?: "skip" | "throw" | undefined;
+  /** What was detached for an item's job, if anything was: see {@link OnceOptions.attach}. */
+  readonly attach?: ((item: Item) => string | undefined) | undefined;
   /** Distinguishes the input of an item's job: see {@link OnceOptions.fingerprint}. */
   readonly fingerprint?: ((item: Item) => string) | undefined;
 }
@@ -35,15 +37,16 @@ export type OnceEachOutcome<T> =
  */
 export async function runEach<Item, T>(
   items: readonly Item[],
-  { key, work, fingerprint, ...rest }: OnceEachOptions<Item, T>,
+  { key, work, attach, fingerprint, ...rest }: OnceEachOptions<Item, T>,
   settings: ServiceSettings,
 ): Promise<readonly OnceEachOutcome<T>[]> {
   checkType("key", key, "function");
   checkType("work", work, "function");
   checkOneOf("ifRunning", rest.ifRunning ?? "skip", ["skip", "throw"]);
+  if (attach !== undefined) checkType("attach", attach, "function");
   if (fingerprint !== undefined) checkType("fingerprint", fingerprint, "function");
   const jobs = items.map((item) => {
-    const options = fingerprint === undefined ? rest : { ...rest, fingerprint: fingerprint(item) };
+    const options = { ...rest, attach: attach?.(item), fingerprint: fingerprint?.(item) };
     const plan = resolveOnce("onceEach", options, settings);
     return { key: checkKey(key(item)), work: (lock: Lock) => work(item, lock), plan };
   });

@@ -30,6 +30,11 @@ export interface OnceOptions<T = unknown> extends AcquireOptions {
   readonly fingerprint?: string | undefined;
   /** A larger result is not kept; the job is remembered without it. @default 262_144 */
   readonly maxResultBytes?: number | undefined;
+  /**
+   * What `lock.detach()` returned to the work of another call of this job, such as one that enqueued it: this
+   * call goes on with its lock. If that has ended, or the job has completed, it goes on as without.
+   */
+  readonly attach?: string | undefined;
   /** For a result that JSON would change. The first caller, too, gets what it decodes. */
   readonly codec?: Codec<T> | undefined;
 }
@@ -51,6 +56,7 @@ const ONCE_OPTIONS: OptionNames<OnceOptions> = {
   remember: true,
   ifRunning: true,
   fingerprint: true,
+  attach: true,
   maxResultBytes: true,
   codec: true,
 };
@@ -65,6 +71,7 @@ export interface OncePlan {
   readonly ifRunning: IfRunning;
   readonly rememberMs: number;
   readonly fingerprint: string | undefined;
+  readonly attach: string | undefined;
   readonly maxResultBytes: number;
   readonly codec: Codec<unknown>;
 }
@@ -77,7 +84,7 @@ export function resolveOnce<T>(
 ): OncePlan {
   checkOptions(what, options, ONCE_OPTIONS);
   const { remember = DAY_MS, ifRunning = "skip", fingerprint, codec, ...rest } = options;
-  const { maxResultBytes = MAX_RESULT_BYTES, ...lock } = rest;
+  const { maxResultBytes = MAX_RESULT_BYTES, attach, ...lock } = rest;
   checkInteger("remember", remember, 1, 366 * DAY_MS);
   checkInteger("maxResultBytes", maxResultBytes, 0);
   checkOneOf("ifRunning", ifRunning, ["skip", "join", "throw"]);
@@ -88,6 +95,7 @@ export function resolveOnce<T>(
     ifRunning,
     rememberMs: remember,
     fingerprint,
+    attach,
     maxResultBytes,
     codec: (codec as Codec<unknown> | undefined) ?? JSON_CODEC,
   };

@@ -98,3 +98,19 @@ it("an attach costs one request", async () => {
   expect(rest.session.counters.requests - before).toBe(1);
   await lock.release();
 });
+
+describe("O2 a job that is handed off:", () => {
+  it.each(FAULTS)("%s on its way to the consumer leaves one run, remembered", async (_, fault) => {
+    const rest = rests.open();
+    let handOff = "";
+    await rest.locks().once("job", (lock) => void (handOff = lock.detach()));
+    let runs = 0;
+    rest.session.faults.add({ ...fault, script: "admit", times: 1 });
+    const consume = () => rest.locks().once("job", () => (runs += 1), { attach: handOff });
+    expect(await consume()).toEqual({ status: "ran", result: 1, remembered: "result" });
+    await rest.session.settled();
+    expect(await consume()).toMatchObject({ status: "remembered", result: 1 });
+    expect(await rest.locks().isLocked("once:job")).toBe(false);
+    expect(runs).toBe(1);
+  });
+});

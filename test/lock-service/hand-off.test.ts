@@ -136,7 +136,7 @@ describe("an attach", () => {
       .filter((one): one is PromiseFulfilledResult<Lock> => one.status === "fulfilled")
       .map(({ value }) => value);
     expect(others).toEqual([]);
-    const [refusal] = both.filter((one) => one.status === "rejected");
+    const refusal = both.find((one) => one.status === "rejected");
     expect(isHeldByAnother(refusal?.reason)).toBe(true);
     expect(refusal?.reason).toMatchObject({ reason: "held", lockKey: "a" });
     expect(events.at(-1)).toMatchObject({ type: "acquireFailed", key: "a", reason: "held" });
