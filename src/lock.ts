@@ -169,6 +169,12 @@ export class Lock {
     this.#lease.stopRenewing();
   }
 
+  /** Also one that was detached, unless it was attached by now; but for one of another copy of the package. */
+  static async releaseAfterError(lock: Lock): Promise<void> {
+    if (!lock.isDetached || !(#lease in lock)) return lock[Symbol.asyncDispose]();
+    await lock.#lease.release().catch(() => {}); // Sends that failed have been reported.
+  }
+
   /** Releases, for `await using`. Never throws: a loss shows on the signal, a failure in the events. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.isDetached) return;
@@ -204,7 +210,7 @@ export async function releaseOnError<T>(
   try {
     return await work();
   } catch (error) {
-    await lock[Symbol.asyncDispose]();
+    await Lock.releaseAfterError(lock);
     throw error;
   }
 }

@@ -68,6 +68,16 @@ it("a job whose run has failed in the consumer runs again when its message retur
   expect(await consumer.once("job", () => 1, { attach })).toMatchObject({ status: "ran" });
 });
 
+it("a job that could not be enqueued may run again at once", async () => {
+  const { request, enqueue } = open();
+  const failed = request.once("job", async (lock) => {
+    await enqueue(lock);
+    throw new Error("the queue is down");
+  });
+  await expect(failed).rejects.toThrow("the queue is down");
+  expect(await request.once("job", () => 1)).toMatchObject({ status: "ran" });
+});
+
 it("who joins and detaches waits for the result of who attaches", async () => {
   const { runtime, request, consumer, queue, enqueue } = open();
   const joined = request.once("job", enqueue, { ifRunning: "join" });

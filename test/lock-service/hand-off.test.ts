@@ -81,6 +81,27 @@ describe("a lock that is detached", () => {
     await (await consumer.attach(handOff)).release();
   });
 
+  it("is released when the work fails after it was detached, as a failed send to a queue, unless it was attached", async () => {
+    const { request, consumer } = open();
+    const failing = new Error("the queue is down");
+    let handOff = "";
+    const failed = request.withLock("a", (lock) => {
+      handOff = lock.detach();
+      throw failing;
+    });
+    await expect(failed).rejects.toBe(failing);
+    expect(await request.isLocked("a")).toBe(false);
+    await expect(consumer.attach(handOff)).rejects.toMatchObject({ code: "LOCK_LOST" });
+    let attached: Lock | undefined;
+    const late = request.withLock("a", async (lock) => {
+      attached = await consumer.attach(lock.detach());
+      throw failing;
+    });
+    await expect(late).rejects.toBe(failing);
+    expect(await attached?.isHeld()).toBe(true);
+    await attached?.release();
+  });
+
   it("lasts as long as it was extended for", async () => {
     const { runtime, request, consumer } = open();
     const lock = await request.acquire("a", { ttl: 1_000 });
