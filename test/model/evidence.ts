@@ -30,6 +30,9 @@ export function lookBefore(view: StoreView, command: Command, keys: readonly str
     for (const { lockData } of claims) {
       livenessMs.set(lockData.processHash, view.livenessMs(lockData.processHash));
     }
+    const holders = command.operation === "acquire" ? (command.request.handedOff ?? []) : [];
+    for (const { processHash } of holders)
+      livenessMs.set(processHash, view.livenessMs(processHash));
   }
   const locks = new Map(keys.map((key) => [key, view.at(key)]));
   return { locks, livenessMs, isFull: view.store.isFull };

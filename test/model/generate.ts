@@ -14,6 +14,7 @@ import {
   type Step,
   type StoreFault,
 } from "./plan.ts";
+import { withHandOffs } from "./hand-offs.ts";
 import { withRareFaults } from "./rare-faults.ts";
 
 /** How many of the clients reach the store through the transport of `upstash()`. */
@@ -29,7 +30,7 @@ export function planOf(seed: number): Plan {
   const faults = Array.from({ length: chance.between(4, 9) }, () =>
     faultOf(chance, clients.length),
   );
-  return withRareFaults({
+  const plan = withRareFaults({
     seed,
     keys,
     requestTimeout: chance.pick([300, 500, 1_000]),
@@ -37,6 +38,7 @@ export function planOf(seed: number): Plan {
     clients,
     faults: faults.flat(),
   });
+  return withHandOffs(plan);
 }
 
 function clientOf(

@@ -25,6 +25,6 @@ describe("the checker sees", () => {
   it("has a seed for each of the rules", () => {
     const rules = MUTANTS.map(({ name }) => /^R\d+/.exec(name)?.[0]).filter(Boolean);
     expect(rules).toEqual(Array.from({ length: 12 }, (_, index) => `R${index + 1}`));
-    expect(MUTANTS).toHaveLength(26);
+    expect(MUTANTS).toHaveLength(30);
   });
 });

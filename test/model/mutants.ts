@@ -211,4 +211,33 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "Math.max(seen, fence)",
     seed: 1,
   },
+  {
+    name: "an attach takes a key that is free",
+    file: "database/rules/acquire.ts",
+    find: "request.handedOff !== undefined && isShort",
+    replace: "request.handedOff === null && isShort",
+    seed: 6,
+  },
+  {
+    name: "an attach takes from whoever holds the key",
+    file: "database/rules/acquire.ts",
+    find: "return isNamed && (fence === undefined",
+    replace:
+      "if (fence !== undefined) return holder !== null;\n  return isNamed && (fence === undefined",
+    seed: 1,
+  },
+  {
+    name: "an attach compares owners and no fences",
+    file: "database/rules/acquire.ts",
+    find: "isAlive && holder.fence === fence",
+    replace: "isAlive",
+    seed: 1_977,
+  },
+  {
+    name: "an attach does not check the liveness",
+    file: "database/rules/acquire.ts",
+    find: "isAlive && holder.fence === fence",
+    replace: "holder.fence === fence",
+    seed: 277,
+  },
 ];

@@ -12,6 +12,8 @@ export interface Outcome {
   readonly hits: ReadonlyMap<FaultKind, number>;
   readonly grants: number;
   readonly takeovers: number;
+  /** Keys that passed from one owner to the next. */
+  readonly handOffs: number;
   /** Steps between which everything was checked. */
   readonly steps: number;
   readonly log: readonly string[];
@@ -32,13 +34,14 @@ export async function play(plan: Plan, options: PlayOptions = {}): Promise<Outco
     process.off("unhandledRejection", rejected);
     world.close();
   }
-  const { granted, takeovers, clocksApart } = world.laws.grants;
+  const { granted, takeovers, handOffs, clocksApart } = world.laws.grants;
   if (clocksApart > 0) world.hits.set("clocksApart", clocksApart);
   return {
     violation: world.violation?.message,
     hits: world.hits,
     grants: granted,
     takeovers,
+    handOffs,
     steps: world.time.happened,
     log: world.log ?? [],
   };
