@@ -7,10 +7,12 @@ import { createClient } from "@redis/client";
 import { startStack } from "../dev/stack.ts";
 import { LockService } from "../src/index.ts";
 import { upstash } from "../src/upstash/index.ts";
+import { median, shuffled } from "./cost/sample.ts";
 import { byHand, libraryOf0_1, ours, scriptsOf0_1, upstashLock, type Way } from "./cost/ways.ts";
 
 const ROUNDS = 60;
 const MANY = 1_000;
+const nothing = (): void => undefined;
 
 interface Figures {
   readonly commands: number[];
@@ -48,14 +50,14 @@ async function compareOnTheServer(): Promise<void> {
   const figures = new Map<Way, Figures>(
     ways.map((way) => [way, { commands: [], evalUs: [], bytes: [] }]),
   );
-  for (const way of ways) await way.lock("warm");
+  for (const way of ways) await way.withLock("warm", nothing);
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [way, found] of shuffled([...figures])) {
       // Of changing length, as Redis collects the garbage of scripts after every 50.
       const locks = 10 + Math.floor(Math.random() * 10);
       bytes = 0;
       const before = await commandStats();
-      for (let done = 0; done < locks; done += 1) await way.lock(`order:${done}`);
+      for (let done = 0; done < locks; done += 1) await way.withLock(`order:${done}`, nothing);
       const after = await commandStats();
       found.bytes.push(bytes / locks);
       found.commands.push((after.calls - before.calls) / locks);
@@ -118,10 +120,11 @@ async function compareClients(): Promise<void> {
     ours(url, "t"),
   ]);
   const times = new Map<Way, number[]>(ways.map((way) => [way, []]));
-  for (const way of ways) for (let done = 0; done < 2_000; done += 1) await way.lock("warm");
+  for (const way of ways)
+    for (let done = 0; done < 2_000; done += 1) await way.withLock("warm", nothing);
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [way, found] of shuffled([...times])) {
-      found.push(await cpuUs(200, (done) => way.lock(`order:${done}`)));
+      found.push(await cpuUs(200, (done) => way.withLock(`order:${done}`, nothing)));
     }
   }
   console.log("\nCPU of the client for one lock and its release, without network, medians");
@@ -179,13 +182,4 @@ async function withOptional(
   const way = await optional;
   if (way === undefined) console.log(`(${otherwise}; it is left out.)`);
   return way === undefined ? ways : [...ways, way];
-}
-
-function shuffled<T>(items: readonly T[]): readonly T[] {
-  const keyed = items.map((item) => [Math.random(), item] as const);
-  return keyed.toSorted(([one], [other]) => one - other).map(([, item]) => item);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? NaN;
 }

@@ -52,7 +52,10 @@ export interface LockServiceOptions {
   readonly maxTtl?: number | undefined;
   readonly retry?: RetryOptions | undefined;
   readonly autoRenew?: boolean | AutoRenewOptions | undefined;
-  /** The platform's `waitUntil`, bound: `(p) => ctx.waitUntil(p)`. Better: {@link LockService.forRequest}. */
+  /**
+   * The platform's ambient `waitUntil`, such as that of `cloudflare:workers`, which belongs to whichever
+   * request calls it. For that of a context: {@link LockService.forRequest}.
+   */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
   /** When the platform ends this invocation: no lock is requested beyond it. */
   readonly deadline?: Date | undefined;

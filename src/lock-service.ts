@@ -18,7 +18,6 @@ import {
   type TryOptions,
 } from "./lock-options.ts";
 import { Lock, runUnder } from "./lock.ts";
-import type { Codec } from "./once/codec.ts";
 import {
   runEach,
   type OnceEachOptions,
@@ -182,6 +181,7 @@ export class LockService {
    *   or without a conclusive answer
    * @throws LockFingerprintError when it was requested with other input
    * @throws LockLostError with `result` when the lock was lost before `work` had ended
+   * @throws DatabaseError when what is remembered is not what its codec decodes
    * @throws LockConfigurationError before anything is sent
    * @example
    * const { result } = await locks.once(`charge:${id}`, () => charge(id), { ifRunning: "join" });
@@ -225,13 +225,13 @@ export class LockService {
   /**
    * What is remembered of a job; null when it has not completed, or is no longer remembered.
    *
-   * @throws DatabaseError when there is no answer
+   * @throws DatabaseError when there is no answer, or what is remembered is not what its codec decodes
    */
   async recall<T = unknown>(
     key: string,
-    options: { readonly codec?: Codec<T> | undefined } = {},
+    options: Pick<OnceOptions<T>, "codec"> = {},
   ): Promise<Recalled<T> | null> {
-    return recallJob(this.#settings, key, options.codec);
+    return recallJob(this.#settings, key, options);
   }
 
   /**

@@ -21,6 +21,8 @@ export default defineProject({
     },
   ],
   test: {
+    // Plain Node semantics: looking for a default inside the default makes `@vercel/kv` ask for its environment.
+    deps: { interopDefault: false },
     name: "node",
     // Most tests wait for the network or for timers: more workers than cores are fine.
     maxWorkers: Math.max(4, availableParallelism() - 1),

@@ -1,18 +1,16 @@
-import { Redis } from "@upstash/redis/cloudflare";
+import type { Redis } from "@upstash/redis/cloudflare";
 import { Hono, type Context } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 import { timingSafeEqual } from "hono/utils/buffer";
 import { idempotency, locks, withLock, type LocksVariables } from "leasehold/hono";
 import type { Lock, LockService } from "leasehold";
 import { upstash } from "leasehold/upstash";
+import type { Bindings } from "./bindings.ts";
+import { queue, type Mail } from "./mails.ts";
 import { charge, paymentOf, recordPayment } from "./payments.ts";
+import { redisOf } from "./redis.ts";
+import { scheduled } from "./report.ts";
 
-/** UPSTASH_REDIS_REST_URL and _TOKEN; and ADMIN_TOKEN, without which nobody can access /locks. */
-type Bindings = {
-  UPSTASH_REDIS_REST_URL: string;
-  UPSTASH_REDIS_REST_TOKEN: string;
-  ADMIN_TOKEN?: string;
-};
 type Env = { Bindings: Bindings; Variables: LocksVariables & { redis: Redis } };
 
 const app = new Hono<Env>();
@@ -20,10 +18,8 @@ const app = new Hono<Env>();
 // Created per request: that costs no I/O, and on Workers `c.env` exists only then.
 app.use(locks((c) => upstash(c.env)));
 
-// For the data of this Worker; the locks need no client.
 app.use((c, next) => {
-  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = c.env;
-  c.set("redis", new Redis({ url, token, enableTelemetry: false }));
+  c.set("redis", redisOf(c.env));
   return next();
 });
 
@@ -82,6 +78,27 @@ app.post("/webhooks/payments", async (c) => {
   if (outcome.status === "running") return c.json({ status: "running" }, 409);
   return c.json({ status: outcome.status, runs: outcome.result });
 });
+
+// Queued here, sent by the consumer of the queue.
+app.post("/mails", async (c) => {
+  const mails: unknown = await c.req.json().catch(() => null);
+  if (!Array.isArray(mails) || !mails.every(isMail)) return badRequest(c, "Send a list of mails.");
+  await c.env.MAILS.sendBatch(mails.map((body) => ({ body })));
+  return c.json({ queued: mails.length }, 202);
+});
+app.get("/mails/:id", async (c) => {
+  const [id, { redis }] = [c.req.param("id"), c.var];
+  const [sent, dead] = [await redis.get(`mails:${id}`), await redis.get(`dead-mails:${id}`)];
+  return c.json({ sent: Number(sent), dead: Number(dead) });
+});
+function isMail(mail: Mail | null): mail is Mail {
+  return typeof mail?.id === "string" && ID.test(mail.id) && typeof mail.to === "string";
+}
+
+// Written by the cron trigger.
+app.get("/reports/:day", async (c) =>
+  c.json({ written: Number(await c.var.redis.get(`reports:${c.req.param("day")}`)) }),
+);
 
 /** Reads, then writes: two requests to Redis, and other clients' requests may come in between. */
 async function takeOne(c: Context<Env>): Promise<Response> {
@@ -153,4 +170,4 @@ app.delete("/locks/:key", async (c) => {
   return c.json({ released }, released ? 200 : 404);
 });
 
-export default app;
+export default { fetch: app.fetch, queue, scheduled };

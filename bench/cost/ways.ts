@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Lock as UpstashLock } from "@upstash/lock";
 import { Redis } from "@upstash/redis";
 import { LockService, RedisDatabase } from "../../src/index.ts";
@@ -12,17 +13,25 @@ import scripts from "./scripts-0.1.json" with { type: "json" };
 const COMMIT_0_1 = "c10f19b";
 const ROOT = path.join(import.meta.dirname, "../..");
 const TTL_MS = 30_000;
+/** What most loops written by hand sleep, and the default of `@upstash/lock`. */
+const HAND_PAUSE_MS = 50;
+const UPSTASH_PAUSE_MS = 100;
 
-/** One lock and its release, done in one way. */
+/** One lock and its release, done in one way, which waits while another holds it. */
 export interface Way {
   readonly name: string;
-  lock(key: string): Promise<unknown>;
+  withLock(key: string, work: Work): Promise<unknown>;
 }
+
+type Work = () => void | Promise<void>;
 
 /** What a service of either version is used for here. */
 interface Service {
-  withLock(key: string, work: () => void): Promise<unknown>;
+  withLock(key: string, work: Work, options: { readonly waitTimeout: number }): Promise<unknown>;
 }
+
+/** Nobody gives up: what is compared is how soon all have had their turn. */
+const PATIENCE_MS = 120_000;
 
 export function ours(url: string, token: string): Way {
   const env = { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token };
@@ -63,9 +72,11 @@ export function byHand(url: string, token: string): Way {
   const script = `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) end return 0`;
   return {
     name: "SET NX by hand",
-    async lock(key) {
+    async withLock(key, work) {
       const id = randomUUID();
-      await send(["SET", `hand:${key}`, id, "NX", "PX", TTL_MS]);
+      const acquire = ["SET", `hand:${key}`, id, "NX", "PX", TTL_MS];
+      while ((await send(acquire)) !== "OK") await sleep(HAND_PAUSE_MS);
+      await work();
       await send(["EVAL", script, 1, `hand:${key}`, id]);
     },
   };
@@ -78,9 +89,11 @@ export function upstashLock(url: string, token: string): Way {
   const redis = new Redis({ url, token, enableTelemetry: false }) as unknown as UpstashRedis;
   return {
     name: "@upstash/lock",
-    async lock(key) {
-      const lock = new UpstashLock({ id: `upstash:${key}`, lease: TTL_MS, redis });
-      await lock.acquire();
+    async withLock(key, work) {
+      const retry = { attempts: PATIENCE_MS / UPSTASH_PAUSE_MS, delay: UPSTASH_PAUSE_MS };
+      const lock = new UpstashLock({ id: `upstash:${key}`, lease: TTL_MS, retry, redis });
+      if (!(await lock.acquire())) throw new Error(`@upstash/lock gave ${key} up`);
+      await work();
       await lock.release();
     },
   };
@@ -115,7 +128,10 @@ export async function libraryOf0_1(url: string, token: string): Promise<Way | un
 }
 
 function fromService(name: string, locks: Service): Way {
-  return { name, lock: (key) => locks.withLock(key, () => undefined) };
+  return {
+    name,
+    withLock: (key, work) => locks.withLock(key, work, { waitTimeout: PATIENCE_MS }),
+  };
 }
 
 function sender(url: string, token: string): (command: readonly unknown[]) => Promise<unknown> {

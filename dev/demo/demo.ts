@@ -9,7 +9,9 @@ import {
   deliverWebhook,
   payTwice,
   runJob,
+  sendMails,
   sendTransfer,
+  writeReports,
 } from "./shop.ts";
 import type { DemoShop } from "./shop.ts";
 import { formatTable } from "./table.ts";
@@ -34,8 +36,13 @@ async function experiment(shop: DemoShop): Promise<Finding[]> {
   const webhook = await deliverWebhook(shop);
   say("One transfer, sent again with its Idempotency-Key …");
   const transfer = await sendTransfer(shop);
+  say("Twenty mails, queued again and again, and one that cannot be sent …");
+  const mails = await sendMails(shop);
+  say("A cron trigger that fires twice for one night …");
+  const reports = await writeReports(shop);
   say("A job that responds first and then works for 5 s …");
-  return [unguarded, guarded, cost, ...payments, webhook, transfer, ...(await runJob(shop))];
+  const once = [webhook, transfer, ...mails, reports];
+  return [unguarded, guarded, cost, ...payments, ...once, ...(await runJob(shop))];
 }
 
 const adminToken = randomUUID();

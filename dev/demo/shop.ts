@@ -113,6 +113,71 @@ export async function sendTransfer(shop: DemoShop): Promise<Finding> {
   };
 }
 
+/** Forty messages for twenty mails, twice; and one mail that cannot be sent. */
+export async function sendMails(shop: DemoShop): Promise<Finding[]> {
+  const mails = Array.from({ length: 20 }, (_, at) => ({
+    id: `demo-${at}`,
+    to: "ann@example.org",
+  }));
+  const bad = { id: "demo-bad", to: "nobody" };
+  shop.counters.reset();
+  await call(shop, "POST", "/mails", JSON.stringify([...mails, ...mails]));
+  const first = await mailsBecome(shop, mails, { sent: 1, dead: 0 });
+  const { admit } = shop.counters.byScript;
+  await call(shop, "POST", "/mails", JSON.stringify([...mails, bad, ...mails]));
+  const [dead] = await mailsBecome(shop, [bad], { sent: 0, dead: 1 });
+  const again = await mailsBecome(shop, mails, { sent: 1, dead: 0 });
+  const sent = [...first, ...again].filter((mail) => mail["sent"] === 1).length;
+  return [
+    {
+      what: "20 mails, each queued 4 times",
+      result: `${sent / 2} sent once; ${admit} request acquired the locks of 40 messages`,
+      ok: sent === 40 && admit === 1,
+    },
+    {
+      what: "a mail without an address among them",
+      result: `sent ${String(dead?.["sent"])} times, ${String(dead?.["dead"])} dead letter`,
+      ok: dead?.["sent"] === 0 && dead["dead"] === 1,
+    },
+  ];
+}
+
+/** What has become of each mail, when it is as expected or time is up. */
+async function mailsBecome(
+  shop: DemoShop,
+  mails: readonly { readonly id: string }[],
+  expected: { readonly sent: number; readonly dead: number },
+): Promise<Answer["body"][]> {
+  const look = (): Promise<Answer["body"][]> =>
+    Promise.all(mails.map(async ({ id }) => (await call(shop, "GET", `/mails/${id}`)).body));
+  let seen: Answer["body"][] = [];
+  await until(async () => {
+    seen = await look();
+    return seen.every(({ sent, dead }) => sent === expected.sent && dead === expected.dead);
+  });
+  return seen;
+}
+
+/** A cron trigger fires twice for one night, and once for the next. */
+export async function writeReports(shop: DemoShop): Promise<Finding> {
+  const nights = ["2031-05-17", "2031-05-17", "2031-05-18"];
+  for (const night of nights) {
+    const time = String(Date.parse(`${night}T03:00:00Z`));
+    // How wrangler has a cron trigger fire.
+    const query = new URLSearchParams({ cron: "0 3 * * *", time });
+    await call(shop, "GET", `/cdn-cgi/local/scheduled?${query}`);
+  }
+  const written = [];
+  for (const night of new Set(nights)) {
+    written.push(numberOf((await call(shop, "GET", `/reports/${night}`)).body, "written"));
+  }
+  return {
+    what: "a cron trigger that fires twice for one night, once for the next",
+    result: `${written.join(" and ")} report written`,
+    ok: written.every((count) => count === 1),
+  };
+}
+
 /** Work that continues after the response, for several TTLs. */
 export async function runJob(shop: DemoShop): Promise<Finding[]> {
   const sent = Date.now();
@@ -140,6 +205,11 @@ export async function runJob(shop: DemoShop): Promise<Finding[]> {
       ok: job["status"] === "ended" && lock.status === 404,
     },
   ];
+}
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const started = Date.now();
+  while (!(await isSo()) && Date.now() - started < TIMEOUT_MS) await sleep(250);
 }
 
 async function jobEnd(shop: DemoShop): Promise<Answer["body"]> {

@@ -53,11 +53,11 @@ export async function expectReleased(session: RestSession): Promise<void> {
   assert.deepEqual(left, [], "locks that are still held");
 }
 
-/** What is stored beside locks is the counter of fences and, for a while, what became of old ones. */
+/** What is stored beside locks is the counter of fences and, for a while, what became of old ones and of jobs. */
 async function locksLeft({ url, token }: RestSession): Promise<string[]> {
   const headers = { authorization: `Bearer ${token}` };
   const body = JSON.stringify(["KEYS", "*"]);
   const response = await fetch(url, { method: "POST", headers, body });
   const { result } = (await response.json()) as { readonly result: readonly string[] };
-  return result.filter((key) => !/^leasehold:(?:fence$|gone:)/.test(key));
+  return result.filter((key) => !/^leasehold:(?:fence$|gone:|done:)/.test(key));
 }

@@ -62,7 +62,7 @@ async function soak(stack: Stack, minutes: number, seed: number): Promise<string
     const seconds = Math.round((performance.now() - started) / 1_000);
     const broken = (simulation?.violations.length ?? 0) + (wire?.violations.length ?? 0);
     line.show(
-      `${seconds} s: ${show(simulation?.schedules ?? 0)} schedules, ${show(simulation?.takeovers ?? 0)} takeovers, ` +
+      `${seconds} s: ${show(simulation?.schedules ?? 0)} schedules, ${show(simulation?.takeovers ?? 0)} takeovers, ${show(simulation?.completions ?? 0)} jobs, ` +
         `${show(wire?.acquisitions ?? 0)} faulted acquisitions, ${show(broken)} violations`,
     );
   };
@@ -88,6 +88,9 @@ async function soak(stack: Stack, minutes: number, seed: number): Promise<string
       ["  steps", summary?.steps ?? 0],
       ["  locks granted", summary?.grants ?? 0],
       ["  taken over from dead holders", summary?.takeovers ?? 0],
+      ["  runs of jobs begun", summary?.runs ?? 0],
+      ["  completed", summary?.completions ?? 0],
+      ["  calls answered from memory", summary?.recalled ?? 0],
       ["  violations", broken.length],
       ["network test cases", wired.cases],
       ["  hit by a fault", wired.hitCases],

@@ -10,6 +10,7 @@ import { withWorkerStack } from "./stack.ts";
 const USUAL_PORT = 8787;
 const ADMIN_TOKEN = "local-admin";
 const FOLLOW_MS = 300;
+const NIGHT = Date.UTC(2031, 4, 17, 3);
 
 async function choosePort(wanted: string | undefined): Promise<number> {
   if (wanted === undefined || wanted === "") return (await isFree(USUAL_PORT)) ? USUAL_PORT : 0;
@@ -54,6 +55,12 @@ function examples(url: string): string {
     post("/transfers", '{"account":"17"}', "-H 'idempotency-key: \"abc\"' "),
     "A webhook delivered twice: processed once, then remembered",
     post("/webhooks/payments", '{"id":"evt_1"}'),
+    "A mail queued twice: sent once; without an address it ends as a dead letter, after some seconds",
+    post("/mails", '[{"id":"1","to":"ann@example.org"},{"id":"2","to":"nobody"}]'),
+    `  sleep 12; curl ${url}/mails/1; curl ${url}/mails/2`,
+    "A cron trigger that fires twice for one night: one report",
+    `  for i in 1 2; do curl "${url}/cdn-cgi/local/scheduled?cron=0+3+*+*+*&time=${NIGHT}"; done`,
+    `  curl ${url}/reports/${new Date(NIGHT).toISOString().slice(0, 10)}`,
     "A job that responds immediately and works for 5 s under a lock with a TTL of 1.5 s; inspect its lock; force-release it",
     `  curl -X POST ${url}/jobs/night; curl ${url}/jobs/night`,
     `  curl ${admin} ${url}/locks/job:night`,

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { supervise } from "../redis/supervisor.ts";
 
-/** The example Worker, running on workerd under `wrangler dev`. */
+/** A Worker, running on workerd under `wrangler dev`. */
 export interface WorkerProcess {
   /** Its URL, once it responds. Rejects with wrangler's output if it never does. */
   readonly ready: Promise<string>;
@@ -18,6 +18,8 @@ export interface WorkerProcess {
 }
 
 export interface StartWorkerOptions {
+  /** Its source, from the root of the project. @default the example */
+  readonly main?: string;
   /** The Worker's secrets. */
   readonly secrets: Readonly<Record<string, string>>;
   /** @default a free port */
@@ -39,14 +41,14 @@ const POLL_MS = 50;
  * does not reload it and cut off its requests in flight. `exec` keeps the supervised process id.
  */
 const SCRIPT = `
-folder=$1 root=$2 watch=$3 node=$4 wrangler=$5 main=$2worker/index.ts; shift 5
+folder=$1 root=$2 watch=$3 node=$4 wrangler=$5 main=$2$6; shift 6
 cd "$folder" && exec >log 2>&1 && cp "$root/wrangler.toml" . || exit 1
 if [ "$watch" = false ]; then
   "$node" --no-warnings "$wrangler" deploy "$main" -c wrangler.toml --dry-run --outdir bundle & child=$!
   trap 'kill "$child"; wait "$child"; exit 1' TERM
   wait "$child" || exit 1
   trap - TERM
-  main=bundle/index.js; set -- --no-bundle "$@"
+  main=bundle/$(basename "$main" .ts).js; set -- --no-bundle "$@"
 fi
 exec "$node" --no-warnings "$wrangler" dev "$main" -c wrangler.toml "$@"
 `;
@@ -56,11 +58,13 @@ const INHERITED = ["PATH", "LANG", "NODE_EXTRA_CA_CERTS"];
 
 /** Starts the Worker, which cannot outlive this process. */
 export async function startWorker(options: StartWorkerOptions): Promise<WorkerProcess> {
-  const { secrets, port = 0, watch = false, onProgress = () => {} } = options;
+  const { main = "worker/index.ts", secrets, port = 0, watch = false } = options;
+  const { onProgress = () => {} } = options;
   const wrangler = findWrangler();
   const folder = await mkdtemp(join(tmpdir(), "leasehold-worker-"));
   await writeSecrets(join(folder, SECRETS), secrets);
-  const shell = ["-c", SCRIPT, "worker", folder, ROOT, String(watch), process.execPath, wrangler];
+  const programs = [process.execPath, wrangler, main];
+  const shell = ["-c", SCRIPT, "worker", folder, ROOT, String(watch), ...programs];
   const place = ["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"];
   // A named file replaces .dev.vars: our runs never touch a real Redis by accident.
   const files = ["--env-file", join(folder, SECRETS), "--persist-to", "state"];

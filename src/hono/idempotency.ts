@@ -1,15 +1,13 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { checkOptions } from "../check.ts";
-import { LockConfigurationError } from "../errors.ts";
 import {
   IDEMPOTENCY_OPTIONS,
   answerOnce,
   checkIdempotencyOptions,
   type IdempotencyOptions,
 } from "../http/idempotency.ts";
-import type { LockService } from "../lock-service.ts";
 import type { Lock } from "../lock.ts";
-import type { LocksVariables } from "./locks.ts";
+import { serviceOf, type LocksVariables } from "./locks.ts";
 
 /**
  * Answers a request with an `Idempotency-Key` once: its duplicates get the same response, without the
@@ -31,7 +29,7 @@ export function idempotency(
       request: c.req.raw,
       args: [c],
       options,
-      locks: () => serviceOf(c),
+      locks: () => serviceOf(c, "idempotency"),
       handle: async (lock) => {
         c.set("lock", lock);
         isHandled = true;
@@ -45,10 +43,4 @@ export function idempotency(
     c.res = response;
     return;
   };
-}
-
-function serviceOf(c: Context): LockService {
-  const service: LockService | undefined = c.get("locks");
-  if (service !== undefined) return service;
-  throw new LockConfigurationError("locks", "idempotency() needs app.use(locks(…)) before it");
 }

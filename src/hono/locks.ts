@@ -1,24 +1,17 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { LockOperations } from "../database/operations.ts";
+import { LockConfigurationError } from "../errors.ts";
+import { nest } from "../http/own-locks.ts";
 import type { LockServiceOptions, RequestContext } from "../lock-options.ts";
 import type { LockService } from "../lock-service.ts";
 import { toLockService } from "../lock-source.ts";
-import { cancelUnsent } from "./hold-response.ts";
+import { cancelUnsent } from "./held-bodies.ts";
 
 /** What {@link locks} puts into `c.var`. */
 export type LocksVariables = {
   /** The lock service, bound to this request. */
   locks: LockService;
 };
-
-/** By a service of a request: that of the `locks()` around its own. */
-const outerServices = new WeakMap<LockService, LockService>();
-
-/** Whether the request of this service holds a key of this name already, by any `locks()`. */
-export function holdsAlready(service: LockService | undefined, key: string): boolean {
-  if (service === undefined) return false;
-  return service.holds(key) || holdsAlready(outerServices.get(service), key);
-}
 
 /**
  * Puts a lock service, bound to the request and its `waitUntil`, at `c.var.locks`. Use it before other
@@ -34,7 +27,7 @@ export function locks(
   return async (c, next) => {
     const service = toLockService(source(c)).forRequest(contextOf(c));
     const outer: LockService | undefined = c.get("locks");
-    if (outer !== undefined) outerServices.set(service, outer);
+    nest(service, outer);
     c.set("locks", service);
     let isAnswered = false;
     try {
@@ -53,4 +46,11 @@ function contextOf(c: Context): RequestContext {
   } catch {
     return {};
   }
+}
+
+/** The service of a request; `who` needs it. */
+export function serviceOf(c: Context, who: string): LockService {
+  const service: LockService | undefined = c.get("locks");
+  if (service !== undefined) return service;
+  throw new LockConfigurationError("locks", `${who}() needs app.use(locks(…)) before it`);
 }

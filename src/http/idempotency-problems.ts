@@ -1,4 +1,5 @@
 import { retryAfter } from "../retry.ts";
+import { LOST, UNAVAILABLE } from "./lock-problems.ts";
 import { problemResponse } from "./problem.ts";
 
 /** What each means is in docs/idempotency.md. */
@@ -44,16 +45,6 @@ export const PROBLEMS = {
       type: `${TYPE}response-not-kept`,
       detail: "The request with this Idempotency-Key is done, and its response was not kept.",
     }),
-  unavailable: (): Response =>
-    problemResponse({
-      status: 503,
-      detail: "This cannot be done safely at the moment. Try again later.",
-      retryAfter: "1",
-    }),
-  lost: (): Response =>
-    problemResponse({
-      status: 500,
-      type: `${TYPE}outcome-unknown`,
-      detail: "The work was interrupted, and its outcome is uncertain. Check before trying again.",
-    }),
+  unavailable: (): Response => problemResponse(UNAVAILABLE),
+  lost: (): Response => problemResponse({ ...LOST, type: `${TYPE}outcome-unknown` }),
 } as const;

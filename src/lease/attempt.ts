@@ -192,8 +192,11 @@ export class Attempt {
     switch (outcome.status) {
       case "granted":
         break;
-      case "held":
       case "gone":
+        // The answer to a second copy: of several keys, the first may have left some.
+        this.#isOpen = true;
+        return outcome;
+      case "held":
       case "lost":
       case "remembered":
         return outcome;

@@ -7,6 +7,8 @@ import type { AcquireOptions } from "../lock-options.ts";
 import type { LockInfo } from "../lock-info.ts";
 import type { LockService } from "../lock-service.ts";
 import type { Lock } from "../lock.ts";
+import type { JobWork, OnceOutcome, Ran, Recalled } from "../once/once.ts";
+import type { OnceArguments, OnceOptions, WaitingOnceOptions } from "../once/options.ts";
 import { linkSignals } from "../runtime.ts";
 import type { ILockService } from "./injection.ts";
 
@@ -56,6 +58,33 @@ export class ApplicationLocks implements ILockService, OnApplicationShutdown {
       throw new LockLostError(lock.key, "the application was closed during the work", { result });
     };
     return this.#untilEnd(options, (bound) => this.#service.withLock(key, enter, bound));
+  }
+
+  once<T>(
+    key: string,
+    work: JobWork<T>,
+    ...options: OnceArguments<T, WaitingOnceOptions<T>>
+  ): Promise<Ran<T> | Recalled<T>>;
+  once<T>(
+    key: string,
+    work: JobWork<T>,
+    ...options: OnceArguments<T, OnceOptions<T> | undefined>
+  ): Promise<OnceOutcome<T>>;
+  async once<T>(
+    key: string,
+    work: JobWork<T>,
+    options: OnceOptions<T> = {},
+  ): Promise<OnceOutcome<T>> {
+    // Released when the application closes, it cannot complete: LockLostError.
+    const enter = async (lock: Lock): Promise<T> => work(await this.#keep(lock));
+    return this.#untilEnd(options, (bound: OnceOptions<T>) =>
+      // That T is JSON, or has a codec, the caller's own type has shown.
+      this.#service.once<T>(
+        key,
+        enter,
+        ...([bound] as unknown as OnceArguments<T, OnceOptions<T> | undefined>),
+      ),
+    );
   }
 
   isLocked(key: string): Promise<boolean> {

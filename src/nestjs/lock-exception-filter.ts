@@ -1,8 +1,14 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from "@nestjs/common";
 import { checkOneOf, checkOptions, type OptionNames } from "../check.ts";
 import { LockError, isHeldByAnother, isLockError } from "../errors.ts";
-import { BUSY_STATUSES, type BusyStatus } from "../http/problem.ts";
-import { retryAfter } from "../retry.ts";
+import { BAD_KEY, LOST, UNAVAILABLE, busy } from "../http/lock-problems.ts";
+import {
+  BUSY_STATUSES,
+  problemHeaders,
+  problemText,
+  type BusyStatus,
+  type Problem,
+} from "../http/problem.ts";
 
 /** What an HTTP response of Express and of Fastify have in common. */
 interface HttpResponse {
@@ -40,32 +46,24 @@ export class LockExceptionFilter implements ExceptionFilter<LockError> {
   catch(error: LockError, host: ArgumentsHost): void {
     // Of a microservice or a resolver, somebody else knows how to answer.
     if (host.getType() !== "http") throw error;
-    const { status, title, retryAfter: seconds } = this.#problemOf(error);
-    const response = host.switchToHttp().getResponse<HttpResponse>();
-    response.status(status).header("content-type", "application/problem+json");
-    if (seconds !== undefined) response.header("retry-after", seconds);
-    response.send(JSON.stringify({ type: "about:blank", title, status }));
+    const problem = this.#problemOf(error);
+    const response = host.switchToHttp().getResponse<HttpResponse>().status(problem.status);
+    for (const [name, value] of Object.entries(problemHeaders(problem))) {
+      response.header(name, value);
+    }
+    response.send(problemText(problem));
   }
 
-  #problemOf(error: LockError): {
-    readonly status: number;
-    readonly title: string;
-    readonly retryAfter?: string;
-  } {
-    if (isHeldByAnother(error)) {
-      const title = TITLES[this.#status];
-      return { status: this.#status, title, retryAfter: retryAfter(error.remainingMs) };
-    }
+  #problemOf(error: LockError): Problem {
+    if (isHeldByAnother(error)) return busy(this.#status, error);
     const isUnanswered =
       isLockError(error, "LOCK_ACQUISITION") || isLockError(error, "LOCK_DATABASE");
-    if (isUnanswered) return { status: 503, title: "Service Unavailable", retryAfter: "1" };
+    if (isUnanswered) return UNAVAILABLE;
+    if (isLockError(error, "LOCK_LOST")) return LOST;
     const isBadKey = isLockError(error, "LOCK_CONFIGURATION") && error.option === "key";
-    if (isBadKey) return { status: 400, title: "Bad Request" };
-    return { status: 500, title: "Internal Server Error" };
+    return isBadKey ? BAD_KEY : { status: 500 };
   }
 }
-
-const TITLES = { 409: "Conflict", 423: "Locked", 429: "Too Many Requests" } as const;
 
 /** Stands for the errors of every copy of the package, of which ESM and CommonJS load one each. */
 abstract class AnyLockError extends LockError {

@@ -1,4 +1,4 @@
-import { Inject, Optional, SetMetadata } from "@nestjs/common";
+import { SetMetadata } from "@nestjs/common";
 import {
   WithLock as WithLockOfCore,
   type LockSource,
@@ -6,13 +6,10 @@ import {
   type NoSkip,
   type WithLockOptions,
 } from "../locked-by.ts";
-import { LOCK_SERVICE } from "./injection.ts";
+import { injectLocks, locksOf } from "./injection.ts";
 
 /** Where the options of {@link WithLock} are: `reflector.get(LOCK_OPTIONS, handler)`. */
 export const LOCK_OPTIONS = "leasehold.lock-options";
-
-/** Where the lock service is injected into a decorated class that has no `locks` of its own. */
-const INJECTED: unique symbol = Symbol.for("leasehold.injected-locks");
 
 /**
  * Runs an async method of a provider under a lock, as {@link WithLockOfCore} does. Nest injects the
@@ -41,11 +38,7 @@ export function WithLock<Self, Args extends unknown[]>(
     name: string | symbol,
     descriptor: PropertyDescriptor,
   ): PropertyDescriptor {
-    // A static method has no instance to inject into.
-    if (options.service === undefined && typeof target !== "function") {
-      Optional()(target, INJECTED);
-      Inject(LOCK_SERVICE)(target, INJECTED);
-    }
+    if (options.service === undefined) injectLocks(target);
     const locked = decorate(target as never, name, descriptor) as PropertyDescriptor;
     SetMetadata(LOCK_OPTIONS, options)(target, name, locked);
     return locked;
@@ -53,11 +46,7 @@ export function WithLock<Self, Args extends unknown[]>(
   return decorateMethod as unknown as LockedMethodDecorator<Self, Args, undefined>;
 }
 
-/** `this.locks`, or what Nest has injected; undefined is refused at the call. */
+/** What is no lock service is refused at the call. */
 function injectedOr(self: unknown): LockSource {
-  const { locks, [INJECTED]: injected } = self as {
-    readonly locks?: LockSource;
-    readonly [INJECTED]?: LockSource;
-  };
-  return (locks ?? injected) as LockSource;
+  return locksOf(self) as LockSource;
 }

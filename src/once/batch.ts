@@ -61,6 +61,9 @@ export class BatchingDatabase implements LockOperations, JobOperations {
   }
 
   release(request: ReleaseRequest): Promise<ReleaseOutcome> {
+    // Given up, it may still be waiting for its turn.
+    const owner = request.claims[0]?.lockData.ownerHash;
+    this.#admissions.drop(({ claims }) => claims[0].lockData.ownerHash === owner);
     return this.#database.release(request);
   }
 
@@ -109,6 +112,11 @@ class Gathering<Request, Outcome> {
       this.#waiting.push({ request, size, resolve, reject });
       if (!this.#isSending) void this.#sendAll();
     });
+  }
+
+  /** Nobody waits for these any more: what has not been sent is not. */
+  drop(isIt: (request: Request) => boolean): void {
+    this.#waiting = this.#waiting.filter(({ request }) => !isIt(request));
   }
 
   async #sendAll(): Promise<void> {

@@ -1,11 +1,12 @@
-import { checkOneOf, checkType } from "../check.ts";
+import { checkOneOf, checkType, show } from "../check.ts";
+import { LockConfigurationError } from "../errors.ts";
 import { checkKey } from "../key.ts";
 import type { Lock } from "../lock.ts";
 import type { ServiceSettings } from "../lock-options.ts";
 import { BatchingDatabase } from "./batch.ts";
 import type { Codec, Json } from "./codec.ts";
 import { runOnce, type OnceOutcome } from "./once.ts";
-import { resolveOnce, type OnceOptions } from "./options.ts";
+import { checkFingerprint, resolveOnce, type OnceOptions } from "./options.ts";
 
 /** Options of a batch of jobs; times in ms. Nobody waits in a batch: there is no `join`. */
 export interface OnceEachOptions<Item, T> extends Omit<
@@ -37,19 +38,29 @@ export type OnceEachOutcome<T> =
  */
 export async function runEach<Item, T>(
   items: readonly Item[],
-  { key, work, attach, fingerprint, ...rest }: OnceEachOptions<Item, T>,
+  options: OnceEachOptions<Item, T>,
   settings: ServiceSettings,
 ): Promise<readonly OnceEachOutcome<T>[]> {
+  if (!Array.isArray(items)) {
+    throw new LockConfigurationError("items", `must be an array, but is ${show(items)}`);
+  }
+  checkType("options", options, "object");
+  const { key, work, attach, fingerprint, ...rest } = options;
   checkType("key", key, "function");
   checkType("work", work, "function");
   checkOneOf("ifRunning", rest.ifRunning ?? "skip", ["skip", "throw"]);
   if (attach !== undefined) checkType("attach", attach, "function");
   if (fingerprint !== undefined) checkType("fingerprint", fingerprint, "function");
-  const jobs = items.map((item) => {
-    const options = { ...rest, attach: attach?.(item), fingerprint: fingerprint?.(item) };
-    const plan = resolveOnce("onceEach", options, settings);
-    return { key: checkKey(key(item)), work: (lock: Lock) => work(item, lock), plan };
-  });
+  const common = resolveOnce("onceEach", rest, settings);
+  const jobs = items.map((item: Item) => ({
+    key: checkKey(key(item)),
+    work: (lock: Lock) => work(item, lock),
+    plan: {
+      ...common,
+      attach: attach?.(item),
+      ...(fingerprint ? { fingerprint: checkFingerprint(fingerprint(item)) } : {}),
+    },
+  }));
   const { database, runtime, maxTtl } = settings;
   const session = settings.openSession(new BatchingDatabase(database, runtime));
   return Promise.all(

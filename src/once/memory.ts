@@ -1,20 +1,24 @@
+import { checkOptions } from "../check.ts";
 import { jobOperations } from "../database/operations.ts";
 import type { ResultRecord } from "../database/result-record.ts";
 import { checkKey } from "../key.ts";
 import type { ServiceSettings } from "../lock-options.ts";
 import { sendTwice } from "../retry.ts";
 import { JSON_CODEC, checkCodec, type Codec } from "./codec.ts";
+import type { OnceOptions } from "./options.ts";
 import { recalled, type Recalled } from "./once.ts";
 
 /** What is remembered of a job; null when nothing is. */
 export async function recallJob<T>(
   settings: ServiceSettings,
   key: string,
-  codec: Codec<T> = JSON_CODEC as Codec<T>,
+  options: Pick<OnceOptions<T>, "codec">,
 ): Promise<Recalled<T> | null> {
+  checkOptions("recall", options, { codec: true });
+  const { codec = JSON_CODEC as Codec<T> } = options;
   checkCodec(codec);
   const record = await recordOf(settings, key);
-  return record === null ? null : recalled(record, codec);
+  return record === null ? null : recalled(key, record, codec);
 }
 
 /** Forgets what is remembered now, and no completion that comes meanwhile. */

@@ -7,7 +7,12 @@ import {
   type Kept,
 } from "../database/operations.ts";
 import type { ResultRecord } from "../database/result-record.ts";
-import { LockConfigurationError, LockFingerprintError, LockNotOwnedError } from "../errors.ts";
+import {
+  DatabaseError,
+  LockConfigurationError,
+  LockFingerprintError,
+  LockNotOwnedError,
+} from "../errors.ts";
 import type { Codec } from "./codec.ts";
 import { JOB_LOCK_PREFIX } from "../key.ts";
 import { Acquire } from "../lease/acquire.ts";
@@ -71,7 +76,8 @@ export interface Job<T> {
 /**
  * Runs a job unless it has completed before, or another runs it.
  *
- * @throws LockAcquisitionError, LockFingerprintError, LockLostError with `result`, and what the work throws
+ * @throws LockAcquisitionError, LockFingerprintError, LockLostError with `result`, DatabaseError when what is
+ *   remembered cannot be decoded, and what the work throws
  */
 export async function runOnce<T>(job: Job<T>): Promise<OnceOutcome<T>> {
   const { key, work, plan, session } = job;
@@ -86,7 +92,7 @@ export async function runOnce<T>(job: Job<T>): Promise<OnceOutcome<T>> {
       return run(job, outcome.lease, resultKey);
     case "remembered":
       if (isOtherInput(terms.job, outcome.record)) throw new LockFingerprintError(key);
-      return recalled(outcome.record, plan.codec as Codec<T>);
+      return recalled(key, outcome.record, plan.codec as Codec<T>);
     case "held":
       if (isOtherInput(terms.job, outcome.lockData)) throw new LockFingerprintError(key);
       if (ifRunning !== "skip") throw refused(outcome);
@@ -186,9 +192,21 @@ function tooMuch(option: string, why: string): LockConfigurationError {
   return new LockConfigurationError(option, why);
 }
 
-/** What is remembered of a job, as its callers see it. */
-export function recalled<T>({ completedAt, result }: ResultRecord, codec: Codec<T>): Recalled<T> {
+/** What is remembered of a job, as its callers see it. @throws DatabaseError when it cannot be decoded */
+export function recalled<T>(
+  key: string,
+  { completedAt, result }: ResultRecord,
+  codec: Codec<T>,
+): Recalled<T> {
   const base = { status: "remembered", completedAt: new Date(completedAt) } as const;
   if (result === undefined) return { ...base, hasResult: false, result };
-  return { ...base, hasResult: true, result: codec.decode(result) };
+  try {
+    return { ...base, hasResult: true, result: codec.decode(result) };
+  } catch {
+    // Without the cause, which may quote the result.
+    throw new DatabaseError(
+      `What is remembered of the job "${key}" cannot be decoded: use the codec that encoded it, or forget it`,
+      { applied: "no", retriable: false },
+    );
+  }
 }

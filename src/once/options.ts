@@ -85,10 +85,10 @@ export function resolveOnce<T>(
   checkOptions(what, options, ONCE_OPTIONS);
   const { remember = DAY_MS, ifRunning = "skip", fingerprint, codec, ...rest } = options;
   const { maxResultBytes = MAX_RESULT_BYTES, attach, ...lock } = rest;
-  checkInteger("remember", remember, 1, 366 * DAY_MS);
+  checkRemember(remember);
   checkInteger("maxResultBytes", maxResultBytes, 0);
   checkOneOf("ifRunning", ifRunning, ["skip", "join", "throw"]);
-  if (fingerprint !== undefined) checkText("fingerprint", fingerprint, 1, 1_000);
+  if (fingerprint !== undefined) checkFingerprint(fingerprint);
   if (codec !== undefined) checkCodec(codec);
   return {
     terms: waitingTerms(ifRunning, lock, settings),
@@ -99,6 +99,16 @@ export function resolveOnce<T>(
     maxResultBytes,
     codec: (codec as Codec<unknown> | undefined) ?? JSON_CODEC,
   };
+}
+
+/** @throws LockConfigurationError unless it is up to 366 days */
+export function checkRemember(remember: unknown): void {
+  checkInteger("remember", remember, 1, 366 * DAY_MS);
+}
+
+/** @throws LockConfigurationError */
+export function checkFingerprint(fingerprint: unknown): string {
+  return checkText("fingerprint", fingerprint, 1, 1_000);
 }
 
 /** Only who joins waits. */

@@ -1,4 +1,3 @@
-import { show } from "../check.ts";
 import { LockConfigurationError } from "../errors.ts";
 
 /** Where a Redis is reached over REST. */
@@ -76,7 +75,7 @@ function checkUrl({ name: place }: Place, name: string, value: string): string {
   const { protocol, username, password } = new URL(value);
   if (protocol !== "https:" && protocol !== "http:") {
     const hint = protocol.startsWith("redis") ? " (the REST URL, not the one for TCP)" : "";
-    return fail(`be an https:// URL${hint}, but begins ${show(protocol)}`);
+    return fail(`be an https:// URL${hint}, but does not begin so`);
   }
   if (username !== "" || password !== "") {
     return fail("not contain a user or password: the token is a variable of its own");

@@ -1,2 +1,4 @@
-export { idempotency, type FetchHandler, type WebIdempotencyOptions } from "./idempotency.ts";
-export type { LocksSource } from "./locks-source.ts";
+export { withLock, type WebGuardOptions } from "./with-lock.ts";
+export { idempotency, type WebIdempotencyOptions } from "./idempotency.ts";
+export type { FetchHandler, GuardProperties } from "./fetch-handler.ts";
+export type { HandlerLocks } from "../lock-source.ts";

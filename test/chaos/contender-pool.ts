@@ -1,24 +1,13 @@
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { supervise } from "../../dev/redis/supervisor.ts";
+import { startProgram, type Program } from "../support/program.ts";
 import type { ContenderTask } from "./contender.ts";
 
 const PROGRAM = fileURLToPath(new URL("contender.ts", import.meta.url));
 
-/** A contending process, which cannot outlive this one, paused or not. */
-interface Member {
-  readonly name: string;
-  readonly pid: number;
-  readonly ended: Promise<void>;
-  readonly stop: () => Promise<void>;
-}
-
 /** Processes that contend for the same locks. */
 export class ContenderPool {
   readonly #task: Omit<ContenderTask, "name">;
-  readonly #members = new Map<string, Member>();
+  readonly #members = new Map<string, Program>();
   #started = 0;
   #adding: Promise<void> = Promise.resolve();
   #isOver = false;
@@ -43,18 +32,7 @@ export class ContenderPool {
     this.#started += 1;
     const name = `p${this.#started}`;
     const task: ContenderTask = { ...this.#task, name };
-    const folder = await mkdtemp(join(tmpdir(), "leasehold-contender-"));
-    const args = ["--no-warnings", PROGRAM, JSON.stringify(task)];
-    const program = {
-      source: name,
-      file: process.execPath,
-      env: process.env,
-      ownProcess: true,
-      args: () => args,
-    };
-    const server = supervise(program, args, folder);
-    const stop = (): Promise<void> => server.stop();
-    this.#members.set(name, { name, pid: await server.pid, ended: server.ended, stop });
+    this.#members.set(name, await startProgram(name, PROGRAM, task));
   }
 
   has(name: string): boolean {

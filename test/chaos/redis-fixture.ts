@@ -52,7 +52,7 @@ export function useRedisFixture(): () => RedisFixture {
       expect(isSettled, "every promise given to waitUntil has settled").toBe(true);
       session.close();
       const names = (await command("KEYS", "*")) as string[];
-      const left = names.filter((name) => !/^(?:fence|gone:.*)$/.test(name));
+      const left = names.filter((name) => !/^(?:fence|(?:gone|done):.*)$/.test(name));
       expect(left, "keys left behind").toEqual([]);
     }
   });

@@ -8,7 +8,7 @@ describe.skipIf(onlyBorrowedRedis)("a Redis of the tests' own", () => {
   const redis = useOwnRedis();
 
   describeConformance("RedisDatabase on a Redis that can be filled up", {
-    only: /^(?:R5|O4)/,
+    only: /^(?:R5|O4|O7 .* full)/,
     backend: async () => {
       const { database, prefix, command } = redis.open();
       return {

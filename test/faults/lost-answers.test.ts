@@ -1,27 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { RedisDatabase, type LockService } from "../../src/index.ts";
-import type { FaultSpec } from "../../dev/rest/faults.ts";
 import { eventually } from "../dev/eventually.ts";
 import { transportOf } from "../support/database-clients.ts";
 import { resendingClient } from "../support/fault-clients.ts";
 import { StoredLock, fenceCounter } from "../support/fault-keys.ts";
 import { ManualRuntime } from "../support/manual-runtime.ts";
+import { REQUEST_FAULTS } from "../support/request-faults.ts";
 import { useRest, type Rest } from "../support/rest.ts";
 
 const rests = useRest();
-
-/** Everything that can happen to one request and its answer, applied or not. */
-const FAULTS: readonly (readonly [string, FaultSpec])[] = [
-  ["a lost request", { kind: "drop-request" }],
-  ["a lost answer", { kind: "drop-response" }],
-  ["a truncated answer", { kind: "cut-body" }],
-  ["a proxy's error page after the command was applied", { kind: "error-html", apply: true }],
-  ["a proxy's error page instead", { kind: "error-html" }],
-  ["an error 500 after the command was applied", { kind: "error-json", apply: true }],
-  ["a null after the command was applied", { kind: "null-result", apply: true }],
-  ["a null instead", { kind: "null-result" }],
-  ["a command applied twice", { kind: "duplicate", reply: "second" }],
-];
 
 const CLIENTS: readonly (readonly [string, (rest: Rest) => RedisDatabase])[] = [
   ["a client that sends once", (rest) => rest.database()],
@@ -42,7 +29,7 @@ async function nextFence(rest: Rest, locks: LockService): Promise<number> {
 }
 
 describe.each(CLIENTS)("R11 with %s:", (_, databaseOf) => {
-  it.each(FAULTS)(
+  it.each(REQUEST_FAULTS)(
     "R11 %s leaves the lock acquired, under exactly one fence",
     async (_name, fault) => {
       const rest = rests.open();
@@ -61,7 +48,7 @@ describe.each(CLIENTS)("R11 with %s:", (_, databaseOf) => {
     },
   );
 
-  it.each(FAULTS)("R11 %s does not end a renewed lock", async (_name, fault) => {
+  it.each(REQUEST_FAULTS)("R11 %s does not end a renewed lock", async (_name, fault) => {
     const rest = rests.open();
     const clock = new ManualRuntime();
     const locks = rest.locks({ database: databaseOf(rest), runtime: clock });
@@ -84,17 +71,20 @@ describe.each(CLIENTS)("R11 with %s:", (_, databaseOf) => {
     await lock.release();
   });
 
-  it.each(FAULTS)("R11 %s leaves a release confirmed, and the key free", async (_name, fault) => {
-    const rest = rests.open();
-    const locks = rest.locks({ database: databaseOf(rest) });
-    const lock = await locks.acquire("a");
-    rest.session.faults.add({ ...fault, script: "release", times: 1 });
-    await lock.release();
-    expect(await new StoredLock(rest, "a").record()).toBeNull();
-    await locks.withLock("a", (next) => expect(next.fence).toBe((lock.fence ?? 0) + 1));
-  });
+  it.each(REQUEST_FAULTS)(
+    "R11 %s leaves a release confirmed, and the key free",
+    async (_name, fault) => {
+      const rest = rests.open();
+      const locks = rest.locks({ database: databaseOf(rest) });
+      const lock = await locks.acquire("a");
+      rest.session.faults.add({ ...fault, script: "release", times: 1 });
+      await lock.release();
+      expect(await new StoredLock(rest, "a").record()).toBeNull();
+      await locks.withLock("a", (next) => expect(next.fence).toBe((lock.fence ?? 0) + 1));
+    },
+  );
 
-  it.each(FAULTS)("R11 %s does not affect withLock", async (_name, fault) => {
+  it.each(REQUEST_FAULTS)("R11 %s does not affect withLock", async (_name, fault) => {
     const rest = rests.open();
     const locks = rest.locks({ database: databaseOf(rest) });
     rest.session.faults.add({ ...fault, script: "acquire", times: 1 });

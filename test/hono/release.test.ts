@@ -1,112 +1,16 @@
-import { Hono, type Context, type MiddlewareHandler } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { describe, expect, it } from "vitest";
-import { locks, withLock, type GuardOptions } from "../../src/hono/index.ts";
+import { locks, withLock } from "../../src/hono/index.ts";
+import { heldBack, type HeldBack } from "../http/held-back.ts";
 import { useRest, type Rest } from "../support/rest.ts";
 
 const { open } = useRest();
 
 const key = "stream";
 
-function appWith(
-  rest: Rest,
-  options: Partial<GuardOptions>,
-  handler: (c: Context) => Response,
-): Hono {
-  const app = new Hono();
-  app.use(locks(() => rest.locks()));
-  app.all("/", withLock({ key, ...options }), handler);
-  return app;
-}
-
-/** A body of two chunks, the second held back; records whether it was cancelled. */
-function heldBack(): { body: ReadableStream; finish(): void; fail(): void; cancelled(): boolean } {
-  let cancelled = false;
-  let controller: ReadableStreamDefaultController | undefined;
-  const body = new ReadableStream({
-    start(made) {
-      controller = made;
-      made.enqueue(new TextEncoder().encode("one "));
-    },
-    cancel() {
-      cancelled = true;
-    },
-  });
-  return {
-    body,
-    cancelled: () => cancelled,
-    fail: () => controller?.error(new Error("broken")),
-    finish() {
-      controller?.enqueue(new TextEncoder().encode("two"));
-      controller?.close();
-    },
-  };
-}
-
-describe('hold: "response"', () => {
-  it("keeps the lock until the streamed body is sent", async () => {
-    const rest = open();
-    const source = heldBack();
-    const answer = await appWith(rest, { hold: "response" }, () => {
-      return new Response(source.body, { status: 201, headers: { "x-mine": "1" } });
-    }).request("/");
-    expect([answer.status, answer.headers.get("x-mine")]).toEqual([201, "1"]);
-    expect(await rest.locks().isLocked(key)).toBe(true);
-    source.finish();
-    expect(await answer.text()).toBe("one two");
-    expect(await rest.locks().isLocked(key)).toBe(false);
-  });
-
-  it("releases the lock when the client cancels the body, and cancels its source", async () => {
-    const rest = open();
-    const source = heldBack();
-    const answer = await appWith(
-      rest,
-      { hold: "response" },
-      () => new Response(source.body),
-    ).request("/");
-    await answer.body?.cancel();
-    expect(source.cancelled()).toBe(true);
-    expect(await rest.locks().isLocked(key)).toBe(false);
-  });
-
-  it("releases the lock when the body fails, and the client sees the failure", async () => {
-    const rest = open();
-    const source = heldBack();
-    const answer = await appWith(
-      rest,
-      { hold: "response" },
-      () => new Response(source.body),
-    ).request("/");
-    source.fail();
-    await expect(answer.text()).rejects.toThrow("broken");
-    expect(await rest.locks().isLocked(key)).toBe(false);
-  });
-
-  it.each([
-    ["an empty body", "GET", () => new Response(null, { status: 204 })],
-    ["a HEAD request", "HEAD", () => new Response("text")],
-  ])("releases the lock with the handler for %s", async (_, method, handler) => {
-    const rest = open();
-    await appWith(rest, { hold: "response" }, handler).request("/", { method });
-    expect(await rest.locks().isLocked(key)).toBe(false);
-  });
-
-  it("by default the lock is released with the handler", async () => {
-    const rest = open();
-    const source = heldBack();
-    const answer = await appWith(rest, {}, () => new Response(source.body)).request("/");
-    expect(await rest.locks().isLocked(key)).toBe(false);
-    source.finish();
-    await answer.text();
-  });
-});
-
 describe('hold: "response", with a middleware between locks() and the guard', () => {
   /** An app whose guarded handler streams, and the source of its body. */
-  function streaming(
-    rest: Rest,
-    ...between: MiddlewareHandler[]
-  ): { app: Hono; source: ReturnType<typeof heldBack> } {
+  function streaming(rest: Rest, ...between: MiddlewareHandler[]): { app: Hono; source: HeldBack } {
     const source = heldBack();
     const app = new Hono();
     app.onError((error, c) => c.text(error.message, 500));
@@ -221,22 +125,6 @@ describe('hold: "response", with a middleware between locks() and the guard', ()
   });
 });
 
-describe('release: "background"', () => {
-  it("answers while the release is still in flight, and waitUntil covers it", async () => {
-    const rest = open();
-    const { promise: letGo, resolve } = Promise.withResolvers<void>();
-    rest.session.faults.add({ kind: "delay-request", match: "release", until: letGo });
-    const app = appWith(rest, { release: "background" }, (c) => c.text("done"));
-    const answer = await app.request("/");
-    expect(await answer.text()).toBe("done");
-    expect(await rest.locks().isLocked(key)).toBe(true);
-    expect((await app.request("/")).status).toBe(409);
-    resolve();
-    await Promise.all(rest.pledges);
-    expect(await rest.locks().isLocked(key)).toBe(false);
-  });
-});
-
 describe("waitUntil of the platform", () => {
   it("is given the lock's promise, which settles with the release", async () => {
     const rest = open();
@@ -246,7 +134,9 @@ describe("waitUntil of the platform", () => {
       passThroughOnException: () => undefined,
       props: {},
     };
-    const app = appWith(rest, {}, (c) => c.text("done"));
+    const app = new Hono();
+    app.use(locks(() => rest.locks()));
+    app.get("/", withLock({ key }), (c) => c.text("done"));
     expect((await app.request("/", {}, {}, context)).status).toBe(200);
     expect(given).toHaveLength(1);
     await expect(Promise.all(given)).resolves.toEqual([undefined]);

@@ -158,5 +158,5 @@ it("no credential of any shape appears in the error that refuses it", async () =
     expect(isLockError(error)).toBe(true);
     expect(String(error)).not.toContain(text);
   });
-  await fc.assert(property, RUNS);
+  await fc.assert(property, { ...RUNS, examples: [["constructor:", true]] });
 });

@@ -31,7 +31,7 @@ export class Beliefs {
     const tokens = [...call.tokens].filter(
       ({ ownerHash }) => hashOf(ownerHash) === hashOf(lock.token),
     );
-    if (lock.fence === undefined || tokens.length !== call.keys.length) {
+    if (lock.fence === undefined || tokens.length !== lock.keys.length) {
       throw new Violation(`${call.trace} got a lock without a claim`);
     }
     for (const { grants, ownerHash } of tokens) {

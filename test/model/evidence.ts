@@ -1,41 +1,82 @@
 import type {
   AcquireRequest,
+  AdmitRequest,
   Claim,
+  CompleteRequest,
+  HandedOff,
   ReleaseRequest,
   RenewRequest,
 } from "../../src/database/operations.ts";
 import { Violation, type Ledger, type Token } from "./ledger.ts";
-import type { Stored, StoreView } from "./store-view.ts";
+import type { Stored, StoredResult, StoreView } from "./store-view.ts";
 
-/** All lock keys before a command, and the liveness it concerns. */
+/** All lock keys and results before a command, and the liveness it concerns. */
 export interface Before {
   readonly locks: ReadonlyMap<string, Stored | undefined>;
+  /** By job. */
+  readonly results: ReadonlyMap<string, StoredResult | undefined>;
   readonly livenessMs: ReadonlyMap<string, number>;
   readonly isFull: boolean;
 }
 
 export type Command =
   | { readonly operation: "acquire"; readonly request: AcquireRequest }
+  | { readonly operation: "admit"; readonly request: readonly AdmitRequest[] }
   | { readonly operation: "renew"; readonly request: readonly RenewRequest[] }
   | { readonly operation: "release"; readonly request: ReleaseRequest }
+  | { readonly operation: "complete"; readonly request: readonly CompleteRequest[] }
+  | { readonly operation: "recall"; readonly key: string }
+  | { readonly operation: "forget"; readonly key: string; readonly ownerHash: string }
   | { readonly operation: "inspect"; readonly key: string }
   | { readonly operation: "forceDelete"; readonly key: string; readonly ownerHash: string | null }
   | { readonly operation: "read"; readonly key: string };
 
-/** The state that a command is about to find. */
-export function lookBefore(view: StoreView, command: Command, keys: readonly string[]): Before {
-  const livenessMs = new Map<string, number>();
-  if (command.operation === "renew" || command.operation === "acquire") {
-    const claims = command.operation === "renew" ? command.request : command.request.claims;
-    for (const { lockData } of claims) {
-      livenessMs.set(lockData.processHash, view.livenessMs(lockData.processHash));
-    }
-    const holders = command.operation === "acquire" ? (command.request.handedOff ?? []) : [];
-    for (const { processHash } of holders)
-      livenessMs.set(processHash, view.livenessMs(processHash));
+/** The claims of a command, in the order of its outcomes. */
+export function claimsOf(command: Command): readonly Claim[] {
+  switch (command.operation) {
+    case "acquire":
+    case "release":
+      return command.request.claims;
+    case "renew":
+      return command.request;
+    case "admit":
+    case "complete":
+      return command.request.flatMap(({ claims }) => claims);
+    case "recall":
+    case "forget":
+    case "inspect":
+    case "forceDelete":
+    case "read":
+      return [];
   }
-  const locks = new Map(keys.map((key) => [key, view.at(key)]));
-  return { locks, livenessMs, isFull: view.store.isFull };
+}
+
+/** The holders that a command attaches from. */
+function handedOffIn(command: Command): readonly HandedOff[] {
+  if (command.operation === "acquire") return command.request.handedOff ?? [];
+  return command.operation === "admit"
+    ? command.request.flatMap(({ handedOff }) => handedOff ?? [])
+    : [];
+}
+
+/** The state that a command is about to find. */
+export function lookBefore(view: StoreView, command: Command, names: Names): Before {
+  const hashes = [
+    ...claimsOf(command).map(({ lockData }) => lockData.processHash),
+    ...handedOffIn(command).map(({ processHash }) => processHash),
+  ];
+  return {
+    locks: new Map(names.locks.map((key) => [key, view.at(key)])),
+    results: new Map(names.jobs.map((job) => [job, view.result(job)])),
+    livenessMs: new Map(hashes.map((hash) => [hash, view.livenessMs(hash)])),
+    isFull: view.store.isFull,
+  };
+}
+
+/** The keys of a schedule. */
+export interface Names {
+  readonly locks: readonly string[];
+  readonly jobs: readonly string[];
 }
 
 /** No command changes a record other than those of its own claims. */

@@ -135,6 +135,12 @@ function hitStore(world: World, { kind, ms, which }: StoreFault): void {
       world.ledger.counterLags = true;
       return;
     }
+    case "resultLost": {
+      const lost = store.names().filter((name) => name.startsWith("done:"));
+      if (lost.length > 0) world.hit(kind);
+      world.lose(lost);
+      return;
+    }
     case "serverForward":
     case "serverBack":
       world.hit(kind);
@@ -144,11 +150,12 @@ function hitStore(world: World, { kind, ms, which }: StoreFault): void {
 
 /** Redis lets keys expire by the wall clock of its server. */
 function stepServer(world: World, ms: number): void {
-  const { ledger, serverSteps, store } = world;
+  const { ledger, memories, serverSteps, store } = world;
   if (ms > 0) {
     // What expires early is lost, tombstones included; an answer that it is there says nothing of when.
     world.excuse(() => true);
     for (const token of ledger.tokens.values()) token.tombstoneLost = token.expiresEarly = true;
+    memories.forgetAll();
     serverSteps.forward += ms;
     return;
   }
@@ -163,6 +170,7 @@ function loseAll(world: World): void {
   const { store, ledger } = world;
   world.excuse(() => true);
   for (const token of ledger.tokens.values()) token.tombstoneLost = true;
+  world.memories.forgetAll();
   store.clear();
   ledger.counterLost = true;
 }

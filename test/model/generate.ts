@@ -15,6 +15,7 @@ import {
   type StoreFault,
 } from "./plan.ts";
 import { withHandOffs } from "./hand-offs.ts";
+import { withJobs } from "./jobs-plan.ts";
 import { withRareFaults } from "./rare-faults.ts";
 
 /** How many of the clients reach the store through the transport of `upstash()`. */
@@ -38,7 +39,7 @@ export function planOf(seed: number): Plan {
     clients,
     faults: faults.flat(),
   });
-  return withHandOffs(plan);
+  return withHandOffs(withJobs(plan));
 }
 
 function clientOf(

@@ -121,7 +121,9 @@ export class GrantLaws {
     const mayReturn = [holder, ...tokens].some(
       (token) => token && (token.tombstoneLost || this.#ledger.mayLinger(token)),
     );
-    if (isOwnCall && (isItself || !isLate) && !mayReturn)
+    // Its release was sent before, and is overtaken.
+    const isLeaving = holder !== undefined && holder.releaseSends > 0;
+    if (isOwnCall && (isItself || !isLate) && !mayReturn && !isLeaving)
       fail(`${refusal.key} was refused by itself`);
     for (const token of tokens) this.#ledger.bury(token);
   }

@@ -1,18 +1,15 @@
-import type {
-  Inspection,
-  ReleaseOutcome,
-  ReleaseRequest,
-  RenewOutcome,
-  RenewRequest,
-} from "../../src/database/operations.ts";
+import type { Inspection, RenewOutcome, RenewRequest } from "../../src/database/operations.ts";
 import type { Client } from "./client.ts";
-import { fail, othersUntouched, tokensOf, type Before, type Command } from "./evidence.ts";
+import { fail, othersUntouched, type Before, type Command } from "./evidence.ts";
 import { GrantLaws } from "./grant-laws.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Memories } from "./memories.ts";
+import { OnceLaws } from "./once-laws.ts";
+import { ReleaseLaws } from "./release-laws.ts";
 import type { StoreView } from "./store-view.ts";
 
 /**
- * What each command may do to the store, and what it must return (R1 to R7). Every applied command
+ * What each command may do to the store, and what it must return (R1 to R7, O1 to O4). Every applied command
  * is checked against this.
  */
 export class Laws {
@@ -20,12 +17,16 @@ export class Laws {
   readonly #ledger: Ledger;
   readonly #now: () => number;
   readonly grants: GrantLaws;
+  readonly #releases: ReleaseLaws;
+  readonly #once: OnceLaws;
 
-  constructor(view: StoreView, ledger: Ledger, now: () => number) {
+  constructor(view: StoreView, ledger: Ledger, memories: Memories, now: () => number) {
     this.#view = view;
     this.#ledger = ledger;
     this.#now = now;
     this.grants = new GrantLaws(view, ledger, now);
+    this.#releases = new ReleaseLaws(view, ledger);
+    this.#once = new OnceLaws(view, ledger, memories, this.grants, this.#releases);
   }
 
   /** @param outcome undefined where the store refused */
@@ -37,7 +38,15 @@ export class Laws {
       case "renew":
         return this.#renewed(command.request, before, said);
       case "release":
-        return this.#released(command.request, before, said);
+        return this.#releases.released(command.request, before, said);
+      case "admit":
+        return this.#once.admitted(client, command.request, before, said);
+      case "complete":
+        return this.#once.completed(command.request, before, said);
+      case "recall":
+        return this.#once.recalled(command.key, before, said);
+      case "forget":
+        return this.#once.forgotten(command.key, command.ownerHash, before, said);
       case "inspect":
         return this.#inspected(command.key, said);
       case "forceDelete":
@@ -79,40 +88,6 @@ export class Laws {
       if (token !== undefined && livenessMs > 0) {
         token.blocksUntil = Math.max(token.blocksUntil, this.#now() + livenessMs);
       }
-    }
-  }
-
-  #released(
-    { claims, fence }: ReleaseRequest,
-    before: Before,
-    outcome: ReleaseOutcome | undefined,
-  ): void {
-    othersUntouched(this.#view, before, claims);
-    if (outcome === undefined) return fail("a release that arrived was refused");
-    const tokens = tokensOf(this.#ledger, claims);
-    for (const [index, { key, lockData }] of claims.entries()) {
-      const found = before.locks.get(key)?.record;
-      const token = tokens[index];
-      if (this.#view.at(key)?.record?.ownerHash === lockData.ownerHash) {
-        fail(`a release left ${lockData.ownerHash}`);
-      }
-      if (token === undefined) continue;
-      token.releasesApplied += 1;
-      const isOwn = found?.ownerHash === lockData.ownerHash;
-      if (isOwn && (fence === undefined || fence === found.fence)) token.released = true;
-    }
-    const isReleased = tokens.every(({ released }) => released);
-    if (outcome.status === "released" && !isReleased) fail("a release of nothing was a success");
-    if (outcome.status !== "released" && isReleased && tokens.every((t) => !t.tombstoneLost)) {
-      const isRemembered = tokens.every(
-        (token) => token.goneAt === -Infinity || this.#ledger.isBuried(token),
-      );
-      if (isRemembered) fail(`R4: a release of its own lock was ${outcome.status}`);
-    }
-    for (const token of tokens) {
-      // Its tombstone had expired: this outcome may not be the original one.
-      if (token.goneAt > -Infinity && !this.#ledger.isBuried(token)) token.tombstoneLost = true;
-      this.#ledger.bury(token);
     }
   }
 

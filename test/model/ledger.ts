@@ -1,3 +1,4 @@
+import type { Kept } from "../../src/database/operations.ts";
 import type { Instant } from "../../src/runtime.ts";
 import type { Client } from "./client.ts";
 import { GRACE_MS } from "./plan.ts";
@@ -10,7 +11,10 @@ export class Violation extends Error {
   override readonly name = "Violation";
 }
 
-/** One call of a client, and the facts about it. Identified by the trace in its records. */
+/**
+ * One call of a client, and the facts about it. Identified by the trace in its records; in a batch, where
+ * each item is a call of its own, by trace and key.
+ */
 export interface Call {
   readonly trace: string;
   readonly client: Client;
@@ -19,6 +23,12 @@ export interface Call {
   readonly tokens: Set<Token>;
   /** The client was correctly told that another holds the lock. */
   refused: boolean;
+  /** Of a job: the client was correctly told that it has completed. */
+  remembered: boolean;
+  /** What distinguishes the input of a job. */
+  readonly fingerprint: string | undefined;
+  /** The last it was told of is a job with other input. */
+  isOtherInput: boolean;
   /** Sends that ended for the client without a conclusive answer. */
   inconclusiveSends: number;
   /** From now on nothing of it may be stored: it was released, or has failed and cleaned up. */
@@ -63,6 +73,8 @@ export interface Token {
   released: boolean;
   /** Its client has been told so in time. */
   releaseConfirmed: boolean;
+  /** Of a job: what its client was told in time of the completion. */
+  keptTold: Kept | undefined;
   releaseSends: number;
   releasesApplied: number;
   releaseFailures: number;
@@ -99,7 +111,15 @@ export class Ledger {
     this.#now = now;
   }
 
-  open(trace: string, client: Client, keys: readonly string[], maxHold = Infinity): Call {
+  open(
+    trace: string,
+    client: Client,
+    keys: readonly string[],
+    {
+      maxHold = Infinity,
+      fingerprint,
+    }: { maxHold?: number; fingerprint?: string | undefined } = {},
+  ): Call {
     const call: Call = {
       trace,
       client,
@@ -107,6 +127,9 @@ export class Ledger {
       startedAt: this.#now(),
       tokens: new Set(),
       refused: false,
+      remembered: false,
+      fingerprint,
+      isOtherInput: false,
       inconclusiveSends: 0,
       closed: undefined,
       maxHold,
@@ -123,7 +146,7 @@ export class Ledger {
   claimed(key: string, ownerHash: string, trace: string | undefined): Token {
     const known = this.tokens.get(ownerHash);
     if (known !== undefined) return known;
-    const call = this.calls.get(trace ?? "");
+    const call = this.calls.get(trace ?? "") ?? this.calls.get(`${trace}/${key}`);
     if (call === undefined) throw new Violation(`no call requested ${ownerHash}`);
     const token: Token = {
       ownerHash,
@@ -139,6 +162,7 @@ export class Ledger {
       expiresEarly: false,
       released: false,
       releaseConfirmed: false,
+      keptTold: undefined,
       releaseSends: 0,
       releasesApplied: 0,
       releaseFailures: 0,
@@ -174,11 +198,11 @@ export class Ledger {
   }
 
   /**
-   * Whether one of several keys may be left to it until it expires: a copy of its acquire, delivered after
-   * another was lost, is told of the end and frees none.
+   * Whether one of several keys may be left to it until it expires: the store lost another, and a second
+   * copy of its acquire was refused. To roll back every refusal of several keys would cost a request each.
    */
-  mayLinger(token: Token): boolean {
-    return [...token.call.tokens].some(({ wasLost }) => wasLost);
+  mayLinger({ call }: Token): boolean {
+    return call.refused && [...call.tokens].some(({ wasLost }) => wasLost);
   }
 
   /** Whether the store must remember that it was granted. */

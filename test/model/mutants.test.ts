@@ -25,6 +25,8 @@ describe("the checker sees", () => {
   it("has a seed for each of the rules", () => {
     const rules = MUTANTS.map(({ name }) => /^R\d+/.exec(name)?.[0]).filter(Boolean);
     expect(rules).toEqual(Array.from({ length: 12 }, (_, index) => `R${index + 1}`));
-    expect(MUTANTS).toHaveLength(30);
+    const jobs = MUTANTS.map(({ name }) => /^O\d/.exec(name)?.[0]).filter(Boolean);
+    expect([...new Set(jobs)]).toEqual(["O1", "O2", "O3", "O4", "O6"]);
+    expect(MUTANTS).toHaveLength(44);
   });
 });

@@ -9,7 +9,7 @@ export interface Mutant {
   readonly seed: number;
 }
 
-/** Each of the rules R1 to R12 removed, bugs that lock libraries have, and three of a transport. */
+/** Each of the rules R1 to R12 and O1 to O4 and O6 removed, bugs that lock libraries have, and three of a transport. */
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "R1: a late renewal shortens the lock",
@@ -25,14 +25,14 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `if (find(store, key) && !isOwn) return "lost";
   if (!find(store, key)) store.set(lockName(key), JSON.stringify(lockData), ttlMs);
   if (store.get(process) === undefined) store.set(process, JSON.stringify(createProcessData(now)), livenessMs);`,
-    seed: 4,
+    seed: 5,
   },
   {
     name: "R3: a renewal does not compare fences",
     file: "database/rules/renew.ts",
     find: "stored?.ownerHash === lockData.ownerHash && stored.fence === lockData.fence",
     replace: "stored?.ownerHash === lockData.ownerHash",
-    seed: 799,
+    seed: 1109,
   },
   {
     name: "R4: a release leaves no tombstone",
@@ -195,20 +195,63 @@ export const MUTANTS: readonly Mutant[] = [
 ): AcquireOutcome {
   for (const { key } of own) store.delete(lockName(key));
 `,
-    seed: 600,
+    seed: 638,
   },
   {
     name: "a counter that lags is not raised above what its client has seen",
     file: "database/rules/acquire.ts",
     find: "Math.max(seen, counted <= 1 ? firstFence(now) : 0)",
     replace: "counted <= 1 ? Math.max(seen, firstFence(now)) : 0",
-    seed: 1,
+    seed: 5,
   },
   {
     name: "the absurd fence of a foreign record moves the counter",
     file: "database/lock-record.ts",
     find: "fence > MAX_FIRST_FENCE ? seen : Math.max(seen, fence)",
     replace: "Math.max(seen, fence)",
+    seed: 48,
+  },
+  {
+    name: "what the first of two copies of an acquire left of several keys is not rolled back",
+    file: "lease/attempt.ts",
+    find: `the first may have left some.
+        this.#isOpen = true;`,
+    replace: "the first may have left some.",
+    seed: 638,
+  },
+  {
+    name: "O1: an admission does not look at what is remembered",
+    file: "database/rules/jobs.ts",
+    find: "if (record === null) return acquireByRules",
+    replace: "if (record === null || true) return acquireByRules",
+    seed: 4,
+  },
+  {
+    name: "O1: an admission that finds a completion leaves no tombstone",
+    file: "database/rules/jobs.ts",
+    find: `if (store.get(name) === undefined) remember(store, lockData.ownerHash, "refused", settings);`,
+    replace: "",
+    seed: 1435,
+  },
+  {
+    name: "O2: a completion checks neither owner nor fence",
+    file: "database/rules/jobs.ts",
+    find: "if (found?.ownerHash !== lockData.ownerHash || found.fence !== fence) return false;",
+    replace: "if (!found) return false;",
+    seed: 15,
+  },
+  {
+    name: "O2: a completion does not check the liveness",
+    file: "database/rules/jobs.ts",
+    find: "if (store.get(processName(lockData.processHash)) !== undefined) return true;",
+    replace: "if (found) return true;",
+    seed: 956,
+  },
+  {
+    name: "O2: a completion stores its result whoever holds the lock",
+    file: "database/rules/jobs.ts",
+    find: "const stored = isOwn ? keep(store, request, record, settings) : undefined;",
+    replace: "const stored = keep(store, request, record, settings);",
     seed: 1,
   },
   {
@@ -239,5 +282,65 @@ export const MUTANTS: readonly Mutant[] = [
     find: "isAlive && holder.fence === fence",
     replace: "holder.fence === fence",
     seed: 277,
+  },
+  {
+    name: "O2: a completion sent again does not look for what it stored",
+    file: "database/rules/jobs.ts",
+    find: "if (record?.ownerHash !== ownerHash) return undefined;",
+    replace: "if (record?.ownerHash !== ownerHash || true) return undefined;",
+    seed: 79,
+  },
+  {
+    name: "O3: a run that fails is completed",
+    file: "once/once.ts",
+    find: "await releaseOnError(lock, () => work(lock));",
+    replace: "await Promise.resolve(work(lock)).catch((error) => error as T);",
+    seed: 1,
+  },
+  {
+    name: "O3: forgetting does not compare the owner hash",
+    file: "database/rules/jobs.ts",
+    find: "if (recallByRules(store, resultKey)?.ownerHash !== ownerHash) return false;",
+    replace: "if (recallByRules(store, resultKey) === null) return false;",
+    seed: 1415,
+  },
+  {
+    name: "O4: a result is stored after its lock is gone",
+    file: "database/rules/jobs.ts",
+    find: `  const stored = isOwn ? keep(store, request, record, settings) : undefined;
+  const outcome = releaseByRules(store, { claims, fence }, settings);
+`,
+    replace: `  const outcome = releaseByRules(store, { claims, fence }, settings);
+  const stored = isOwn ? keep(store, request, record, settings) : undefined;
+`,
+    seed: 280,
+  },
+  {
+    name: "O4: a completion without room for its result does not try a marker",
+    file: "database/rules/jobs.ts",
+    find: `stored ?? keep(store, request, marker, settings) ?? "no"`,
+    replace: `stored ?? "no"`,
+    seed: 280,
+  },
+  {
+    name: "O4: a result that cannot be kept counts as kept",
+    file: "once/once.ts",
+    find: `return ("kept" in verdict ? verdict.kept : undefined) ?? "unknown";`,
+    replace: `return "result";`,
+    seed: 9,
+  },
+  {
+    name: "O6: a completed job answers one with other input",
+    file: "once/once.ts",
+    find: "if (isOtherInput(terms.job, outcome.record)) throw new LockFingerprintError(key);",
+    replace: "",
+    seed: 6,
+  },
+  {
+    name: "O6: the record of a running job does not tell its input",
+    file: "lease/attempt.ts",
+    find: "...(fingerprint === undefined ? {} : { fingerprint }),",
+    replace: "",
+    seed: 334,
   },
 ];

@@ -6,13 +6,19 @@ import type { LockData, ProcessData } from "../../src/database/lock-record.ts";
 import type {
   AcquireOutcome,
   AcquireRequest,
+  AdmitOutcome,
+  AdmitRequest,
   Capabilities,
+  CompleteRequest,
   Inspection,
+  JobOperations,
+  JobOutcome,
   ReleaseOutcome,
   ReleaseRequest,
   RenewOutcome,
   RenewRequest,
 } from "../../src/database/operations.ts";
+import type { ResultRecord } from "../../src/database/result-record.ts";
 import type { CreateOutcome, DeleteOutcome, UpdateOutcome } from "../../src/database/primitives.ts";
 import type { Command } from "./evidence.ts";
 
@@ -37,7 +43,8 @@ export type Backend = Pick<
   | "forceDelete"
   | "readLockData"
   | "readProcessData"
->;
+> &
+  JobOperations;
 
 /** The database as seen by one client: every command crosses the network, and its wait is bounded. */
 export class NetworkDatabase extends Database {
@@ -64,6 +71,26 @@ export class NetworkDatabase extends Database {
 
   override release(request: ReleaseRequest): Promise<ReleaseOutcome> {
     return this.#send({ operation: "release", request }, () => this.#database.release(request));
+  }
+
+  override admit(request: readonly AdmitRequest[]): Promise<readonly JobOutcome<AdmitOutcome>[]> {
+    return this.#send({ operation: "admit", request }, () => this.#database.admit(request));
+  }
+
+  override complete(
+    request: readonly CompleteRequest[],
+  ): Promise<readonly JobOutcome<ReleaseOutcome>[]> {
+    return this.#send({ operation: "complete", request }, () => this.#database.complete(request));
+  }
+
+  override recall(key: string): Promise<ResultRecord | null> {
+    return this.#send({ operation: "recall", key }, () => this.#database.recall(key));
+  }
+
+  override forget(key: string, ownerHash: string): Promise<boolean> {
+    return this.#send({ operation: "forget", key, ownerHash }, () =>
+      this.#database.forget(key, ownerHash),
+    );
   }
 
   override inspect(key: string): Promise<Inspection | null> {

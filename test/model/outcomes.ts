@@ -1,11 +1,15 @@
 import { isLockError, type LockAcquisitionReason } from "../../src/errors.ts";
 import type { LockErrorCode } from "../../src/errors.ts";
+import type { Recalled } from "../../src/once/once.ts";
 import type { Belief } from "./beliefs.ts";
 import { Violation, type Call, type Token } from "./ledger.ts";
 import type { World } from "./world.ts";
 
 /** Timers fire a little late, and an answer takes a moment to be handled. */
 const SLACK_MS = 5;
+
+/** Longest pause between two sends of the same command. */
+export const RESEND_PAUSE_MS = 100;
 
 /** Checks that what a client is told is correct and in time. */
 export class Outcomes {
@@ -18,6 +22,21 @@ export class Outcomes {
   /** Null, or a refusal as an error: another must have held it. */
   refused(call: Call): void {
     if (!call.refused) fail(call, "reports that another holds the lock, but was never told so");
+  }
+
+  /** It ended without a lock: once it has cleaned up, nothing of it may be stored. */
+  failed(call: Call): void {
+    const { client } = call;
+    if (client.pendingPledges === 0) call.closed = "failed";
+    else this.#world.time.after(50, client, () => this.failed(call));
+  }
+
+  /** What is told of a completed job: a run of it must have returned that. */
+  recalled(job: string, told: Recalled<unknown> | null): void {
+    if (told === null) return;
+    const text = told.hasResult ? JSON.stringify(told.result) : undefined;
+    if (this.#world.memories.isResult(job, text)) return;
+    throw new Violation(`O1: no run of ${job} returned ${text ?? "what cannot be kept"}`);
   }
 
   /** What `acquire` and the like reject with. */

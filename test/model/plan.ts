@@ -25,7 +25,7 @@ export interface ClientPlan {
   readonly actions: readonly Action[];
 }
 
-export type Action = LockAction | JobAction | LookAction;
+export type Action = LockAction | JobAction | OnceAction | LookAction;
 
 /** Acquires a lock with a LockService and works under it. */
 export interface LockAction {
@@ -61,15 +61,48 @@ export interface JobAction {
   readonly steps: readonly ("beat" | "extend" | "work")[];
 }
 
-/** Checks a key, or force-releases it, as an administrator may. */
+/** Runs a job that is to run once, or a batch of them. */
+export interface OnceAction {
+  readonly do: "once" | "onceEach";
+  readonly id: number;
+  readonly atMs: number;
+  readonly jobs: readonly string[];
+  readonly ttl: number;
+  readonly renew: boolean;
+  readonly ifRunning: "skip" | "throw" | "join";
+  /** How long a joiner waits. */
+  readonly waitMs?: number;
+  readonly rememberMs: number;
+  readonly fingerprint?: string;
+  readonly abortMs?: number;
+  readonly deadlineMs?: number;
+  readonly stepMs: number;
+  readonly steps: readonly OnceStep[];
+  readonly end: "return" | "returnTooMuch" | "throw";
+}
+
+/** `stall` goes on without renewal beyond the TTL; `freeze` stops the whole client for that long; `crash` kills it. */
+export type OnceStep = "write" | "work" | "isHeld" | "stall" | "freeze" | "crash";
+
+/** Checks a key, or force-releases it, as an administrator may; recalls or forgets a job. */
 export interface LookAction {
-  readonly do: "isLocked" | "forceRelease";
+  readonly do: "isLocked" | "forceRelease" | "recall" | "forget";
   readonly id: number;
   readonly atMs: number;
   readonly key: string;
 }
 
-export type Operation = "acquire" | "renew" | "release" | "inspect" | "forceDelete" | "read";
+export type Operation =
+  | "acquire"
+  | "admit"
+  | "renew"
+  | "release"
+  | "complete"
+  | "recall"
+  | "forget"
+  | "inspect"
+  | "forceDelete"
+  | "read";
 
 /** What happens to one message: the `nth` of its operation that the client sends. */
 export interface MessageFault {
@@ -124,6 +157,8 @@ export interface StoreFault {
     | "foreignFence"
     /** The counter is that of a replica that lagged. */
     | "counterLags"
+    /** It loses what is remembered of a job. */
+    | "resultLost"
     /** The clock of its server is set: keys expire early, or late. */
     | "serverForward"
     | "serverBack";
@@ -135,7 +170,10 @@ export interface StoreFault {
 
 export type FaultPlan = MessageFault | ClientFault | StoreFault;
 
-/** Every kind; `forceRelease`, which is an action; `clocksApart`: a counter started by a clock far behind. */
+/**
+ * Every kind; what actions and runs of jobs do; `clocksApart`: a counter started by a clock far behind;
+ * `resultExpired`: a job that ran again, as its completion was no longer remembered.
+ */
 export const FAULT_KINDS = [
   "loseRequest",
   "loseReply",
@@ -169,6 +207,14 @@ export const FAULT_KINDS = [
   "unremembered",
   "forceRelease",
   "clocksApart",
+  "stalledRun",
+  "frozenRun",
+  "crashedRun",
+  "failedRun",
+  "tooLarge",
+  "forget",
+  "resultLost",
+  "resultExpired",
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
@@ -179,6 +225,14 @@ export const BUSY_MS = 2_200;
 /** How long a tombstone lasts in every schedule. */
 export const GRACE_MS = 10_000;
 export const MAX_TTL_MS = 3_000;
+
+/** A larger result of a job is not kept. */
+export const MAX_RESULT_BYTES = 200;
+
+/** What the lock of a job is called. */
+export function jobLock(job: string): string {
+  return `once:${job}`;
+}
 
 /** Times of the Lockers of every schedule. */
 export const LOCKER = {

@@ -1,5 +1,14 @@
 import type { LockData } from "../../src/database/lock-record.ts";
-import type { Claim, Claims } from "../../src/database/operations.ts";
+import {
+  isFailed,
+  type AcquireOutcome,
+  type AcquireRequest,
+  type Claim,
+  type Claims,
+  type JobOutcome,
+  type ReleaseOutcome,
+} from "../../src/database/operations.ts";
+import type { ResultRecord } from "../../src/database/result-record.ts";
 import { isLockError } from "../../src/errors.ts";
 import type { Backend, Carry, Wait } from "./network.ts";
 import type { Command } from "./evidence.ts";
@@ -18,34 +27,140 @@ const exchange =
   async (carry, wait) =>
     replyOf(await carry(command, apply, wait));
 
+function acquireOf(
+  keys: readonly string[],
+  args: readonly string[],
+): AcquireRequest & { readonly claims: Claims } {
+  const [count, ttlMs = 0, livenessMs = 0] = args.slice(0, 3).map(Number);
+  const claims = claimsOf(keys.slice(2), args.slice(6), count);
+  const holders = quadruples(args.slice(6 + claims.length, -1)).map(
+    ([claimNumber, ownerHash, processHash, fence]) => {
+      const key = claims[Number(claimNumber) - 1]?.key ?? "";
+      const suspect = { key, ownerHash, processHash };
+      return fence === "" ? suspect : { ...suspect, fence: Number(fence) };
+    },
+  );
+  const handedOff = holders.filter((holder) => "fence" in holder);
+  const others = handedOff.length > 0 ? { suspects: [], handedOff } : { suspects: holders };
+  return { claims, ttlMs, livenessMs, ...others };
+}
+
+function acquireReply(claims: readonly Claim[], outcome: AcquireOutcome): readonly unknown[] {
+  const numberOf = (key: string): number => 1 + claims.findIndex((claim) => claim.key === key);
+  if (outcome.status === "granted") {
+    const { fence, takenOver = "" } = outcome;
+    return ["GRANTED", String(fence), numberOf(takenOver)];
+  }
+  if (outcome.status !== "held") return [outcome.status.toUpperCase()];
+  const { key, lockData, remainingMs } = outcome;
+  return ["SOMEONE_ELSE_HOLDS_LOCK", "", numberOf(key), text(lockData), remainingMs ?? -1];
+}
+
+function releaseOf(
+  [, ...keys]: readonly string[],
+  [, ...records]: readonly string[],
+): {
+  readonly claims: Claims;
+  readonly fence: number | undefined;
+} {
+  const claims = records.map((json, index): Claim => {
+    return { key: keyOf(keys[2 * index]), lockData: record(json) };
+  });
+  return { claims: atLeastOne(claims), fence: claims[0]?.lockData.fence };
+}
+
+function releaseReply({ status, lockData, ...rest }: ReleaseOutcome): readonly unknown[] {
+  return [
+    { released: "RELEASED", missing: "NO_KEY", held: "SOMEONE_ELSE_HOLDS_LOCK" }[status],
+    text(lockData),
+    "isTaken" in rest ? 1 : 0,
+  ];
+}
+
+/** The keys and arguments of each job of a command, without the result's key. */
+function jobsOf(
+  keys: readonly string[],
+  args: readonly string[],
+): readonly { readonly resultKey: string; keys: readonly string[]; args: readonly string[] }[] {
+  if (args.length === 0) return [];
+  const [keyCount = 0, argCount = 0] = args.slice(0, 2).map(Number);
+  const [resultName, ...own] = keys.slice(0, keyCount);
+  const job = { resultKey: keyOf(resultName), keys: own, args: args.slice(2, 2 + argCount) };
+  return [job, ...jobsOf(keys.slice(keyCount), args.slice(2 + argCount))];
+}
+
+function jobReplies<Outcome extends { readonly status: string }>(
+  outcomes: readonly JobOutcome<Outcome>[],
+  replyOf: (outcome: Outcome, index: number) => readonly unknown[],
+): readonly unknown[] {
+  const replies = outcomes.map((outcome, index) =>
+    isFailed(outcome) ? ["FAILED", "OOM not allowed"] : replyOf(outcome, index),
+  );
+  return ["SUCCESS", replies];
+}
+
 /** What each script is asked for, and replies: see src/redis/lua. */
 const SCRIPTS: Readonly<Record<string, Script>> = {
   acquire(backend, keys, args) {
-    const [count, ttlMs = 0, livenessMs = 0] = args.slice(0, 3).map(Number);
-    const claims = claimsOf(keys.slice(2), args.slice(6), count);
-    const holders = quadruples(args.slice(6 + claims.length, -1)).map(
-      ([claimNumber, ownerHash, processHash, fence]) => {
-        const key = claims[Number(claimNumber) - 1]?.key ?? "";
-        const suspect = { key, ownerHash, processHash };
-        return fence === "" ? suspect : { ...suspect, fence: Number(fence) };
-      },
-    );
-    const handedOff = holders.filter((holder) => "fence" in holder);
-    const others = handedOff.length > 0 ? { suspects: [], handedOff } : { suspects: holders };
-    const request = { claims, ttlMs, livenessMs, ...others };
-    const numberOf = (key: string): number => 1 + claims.findIndex((claim) => claim.key === key);
+    const request = acquireOf(keys, args);
     return exchange(
       { operation: "acquire", request },
       () => backend.acquire(request),
-      (outcome) => {
-        if (outcome.status === "granted") {
-          const { fence, takenOver = "" } = outcome;
-          return ["GRANTED", String(fence), numberOf(takenOver)];
-        }
-        if (outcome.status !== "held") return [outcome.status.toUpperCase()];
-        const { key, lockData, remainingMs } = outcome;
-        return ["SOMEONE_ELSE_HOLDS_LOCK", "", numberOf(key), text(lockData), remainingMs ?? -1];
-      },
+      (outcome) => acquireReply(request.claims, outcome),
+    );
+  },
+  admit(backend, allKeys, allArgs) {
+    const request = jobsOf(allKeys, allArgs).map(({ resultKey, keys, args }) => {
+      const { claims, ...rest } = acquireOf(keys, args);
+      return { ...rest, claims: [claims[0]], resultKey } as const;
+    });
+    return exchange(
+      { operation: "admit", request },
+      () => backend.admit(request),
+      (outcomes) =>
+        jobReplies(outcomes, (outcome, index) => {
+          if (outcome.status === "remembered") return ["REMEMBERED", text(outcome.record)];
+          return acquireReply(request[index]?.claims ?? [], outcome);
+        }),
+    );
+  },
+  complete(backend, allKeys, allArgs) {
+    const request = jobsOf(allKeys, allArgs).map(({ resultKey, keys, args }) => {
+      const [rememberMs, json = "", , ...own] = args;
+      const { claims, fence } = releaseOf(keys, own);
+      const stored = JSON.parse(json) as ResultRecord;
+      return {
+        claims: [claims[0]],
+        fence,
+        resultKey,
+        record: stored,
+        rememberMs: Number(rememberMs),
+      } as const;
+    });
+    return exchange(
+      { operation: "complete", request },
+      () => backend.complete(request),
+      (outcomes) =>
+        jobReplies(outcomes, (outcome) => {
+          if (outcome.status !== "released") return releaseReply(outcome);
+          return ["RELEASED", outcome.kept === "unknown" ? "" : outcome.kept];
+        }),
+    );
+  },
+  recall(backend, [name]) {
+    const key = keyOf(name);
+    return exchange<object | null>(
+      { operation: "recall", key },
+      () => backend.recall(key),
+      (found) => ["SUCCESS", text(found)],
+    );
+  },
+  forget(backend, [name], [ownerHash = ""]) {
+    const key = keyOf(name);
+    return exchange(
+      { operation: "forget", key, ownerHash },
+      () => backend.forget(key, ownerHash),
+      (isDone) => [isDone ? "SUCCESS" : "NO_KEY"],
     );
   },
   renew(backend, keys, args) {
@@ -62,19 +177,12 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
       (outcomes) => ["SUCCESS", outcomes.map((one) => (one === "renewed" ? "SUCCESS" : "LOST"))],
     );
   },
-  release(backend, [, ...keys], [, ...records]) {
-    const claims = records.map((json, index): Claim => {
-      return { key: keyOf(keys[2 * index]), lockData: record(json) };
-    });
-    const request = { claims: atLeastOne(claims), fence: claims[0]?.lockData.fence };
+  release(backend, keys, args) {
+    const request = releaseOf(keys, args);
     return exchange(
       { operation: "release", request },
       () => backend.release(request),
-      ({ status, lockData, ...rest }) => [
-        { released: "RELEASED", missing: "NO_KEY", held: "SOMEONE_ELSE_HOLDS_LOCK" }[status],
-        text(lockData),
-        "isTaken" in rest ? 1 : 0,
-      ],
+      releaseReply,
     );
   },
   inspect(backend, [name]) {
@@ -129,7 +237,7 @@ function quadruples(
   });
 }
 
-/** Of a key in Redis, without `lock:` or `proc:`. */
+/** Of a key in Redis, without `lock:`, `proc:` or `done:`. */
 function keyOf(name = ""): string {
   return name.slice("lock:".length);
 }

@@ -1,6 +1,7 @@
-import { GRACE_MS, LOCKER, MAX_TTL_MS, type FaultKind, type Plan } from "./plan.ts";
+import { BUSY_MS, GRACE_MS, LOCKER, MAX_TTL_MS, type FaultKind, type Plan } from "./plan.ts";
 import { Violation } from "./ledger.ts";
 import { LockerScript } from "./locker-script.ts";
+import { OnceScript } from "./once-script.ts";
 import { scheduleFaults } from "./faults.ts";
 import { ServiceScript } from "./service-script.ts";
 import { World, type PlayOptions, type Station } from "./world.ts";
@@ -14,6 +15,10 @@ export interface Outcome {
   readonly takeovers: number;
   /** Keys that passed from one owner to the next. */
   readonly handOffs: number;
+  /** Runs of jobs that began, completions that took effect, and calls that were told of one. */
+  readonly runs: number;
+  readonly completions: number;
+  readonly recalled: number;
   /** Steps between which everything was checked. */
   readonly steps: number;
   readonly log: readonly string[];
@@ -35,13 +40,18 @@ export async function play(plan: Plan, options: PlayOptions = {}): Promise<Outco
     world.close();
   }
   const { granted, takeovers, handOffs, clocksApart } = world.laws.grants;
+  const { runs, completions, recalled, expired } = world.memories;
   if (clocksApart > 0) world.hits.set("clocksApart", clocksApart);
+  if (expired > 0) world.hits.set("resultExpired", expired);
   return {
     violation: world.violation?.message,
     hits: world.hits,
     grants: granted,
     takeovers,
     handOffs,
+    runs,
+    completions,
+    recalled,
     steps: world.time.happened,
     log: world.log ?? [],
   };
@@ -51,16 +61,21 @@ function scheduleActions(world: World, station: Station): void {
   const { client } = station;
   const services = new ServiceScript(world, station);
   const lockers = new LockerScript(world, station);
+  const jobs = new OnceScript(world, station);
   for (const action of client.plan.actions) {
-    client.openRequests += 1;
+    // One that comes late is no reason for the platform to keep the client until then.
+    const isLate = action.atMs > BUSY_MS;
+    if (!isLate) client.openRequests += 1;
     world.time.at(action.atMs, client, () => {
+      if (isLate) client.openRequests += 1;
       world.note(() => `c${client.id} ${JSON.stringify(action)}`);
       run()
         .catch(world.broken)
         .finally(() => (client.openRequests -= 1));
     });
     const run = async (): Promise<void> => {
-      if ("steps" in action && "keys" in action) await services.lock(action);
+      if ("jobs" in action) await jobs.run(action);
+      else if ("steps" in action && "keys" in action) await services.lock(action);
       else if ("steps" in action) await lockers.job(action);
       else await services.look(action);
       world.note(() => `c${client.id} has done ${action.do} ${action.id}`);
@@ -81,7 +96,7 @@ function lookAtEnd(world: World, noEnd: string | undefined): void {
     }
     world.time.now += Math.max(MAX_TTL_MS * 2, LOCKER.lockTtlMs) + world.serverSteps.back;
     for (const name of world.store.names()) {
-      if (name === "fence") continue;
+      if (name === "fence" || name.startsWith("done:")) continue;
       const leftMs = world.store.remainingMs(name) ?? Infinity;
       if (!name.startsWith("gone:") || leftMs > GRACE_MS)
         throw new Violation(`${name} is left behind`);

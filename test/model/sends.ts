@@ -1,7 +1,9 @@
 import type { Instant } from "../../src/runtime.ts";
 import type { Client } from "./client.ts";
-import { tokensOf, type Command } from "./evidence.ts";
-import type { Grant, Refusal } from "../../src/database/operations.ts";
+import { claimsOf, tokensOf, type Command } from "./evidence.ts";
+import type { LockData } from "../../src/database/lock-record.ts";
+import type { ResultRecord } from "../../src/database/result-record.ts";
+import type { AcquireRequest, Kept, ReleaseOutcome } from "../../src/database/operations.ts";
 import { LAST_FENCE, Violation, type Ledger, type Token } from "./ledger.ts";
 import type { Wait } from "./network.ts";
 import type { StoreView } from "./store-view.ts";
@@ -28,18 +30,20 @@ export interface Send {
 /** A command is sent: records in the ledger what its client will learn. */
 export function noteSend(world: SendWorld, client: Client, command: Command, wait: Wait): Send {
   const { time } = world;
-  const tokens = concerned(world, command);
+  const tokens = tokensOf(world.ledger, claimsOf(command));
   checkPledge(world, client, command, tokens);
   const { operation } = command;
   const trueSince = time.now;
   const since = client.now();
+  const isRelease = operation === "release" || operation === "complete";
   let isOpen = true;
-  for (const token of tokens) {
-    if (command.operation === "acquire") {
+  for (const [index, token] of tokens.entries()) {
+    const asked = askedBy(command, index);
+    if (asked !== undefined) {
       token.openSends += 1;
-      token.askedMs = Math.max(token.askedMs, command.request.ttlMs);
+      token.askedMs = Math.max(token.askedMs, asked.ttlMs);
     }
-    if (operation === "release") {
+    if (isRelease) {
       token.releaseSends += 1;
       token.releaseSentAt = Math.min(token.releaseSentAt, trueSince);
     }
@@ -47,32 +51,37 @@ export function noteSend(world: SendWorld, client: Client, command: Command, wai
   const close = (isDefinite: boolean): void => {
     if (!isOpen) return;
     isOpen = false;
-    for (const token of tokens) {
+    for (const [index, token] of tokens.entries()) {
       const isKnown = isDefinite && !wait.isOver;
-      if (operation === "acquire" && isKnown) token.openSends -= 1;
+      if (askedBy(command, index) && isKnown) token.openSends -= 1;
       if (!isKnown) token.call.inconclusiveSends += 1;
-      if (operation === "release" && isKnown) token.releaseAnswers += 1;
+      if (isRelease && isKnown) token.releaseAnswers += 1;
     }
   };
   return {
     answered: (outcome, appliedAt) => {
       close(true);
-      if (operation === "acquire" && !wait.isOver) noteFence(world.ledger, client, outcome);
       for (const [index, token] of tokens.entries()) {
-        const status = statusOf(Array.isArray(outcome) ? outcome[index] : outcome);
+        const one: unknown = Array.isArray(outcome) ? outcome[index] : outcome;
+        const status = statusOf(one);
         const proof = { trueSince, since };
-        if (operation === "acquire") {
+        const asked = askedBy(command, index);
+        if (asked !== undefined) {
+          if (!wait.isOver) noteOther(world.ledger, token, one);
           acquireAnswered(token, status, proof);
           const tookMs = time.now - trueSince;
           // Too little of the TTL may be left by now.
-          if (tookMs >= command.request.livenessMs * 0.8) token.call.inconclusiveSends += 1;
+          if (tookMs >= asked.livenessMs * 0.8) token.call.inconclusiveSends += 1;
         } else if (operation === "renew") {
           renewalAnswered(token, status, proof, wait.isOver ? -Infinity : appliedAt);
-        } else if (operation === "release") {
-          if (status === "released" && !wait.isOver) token.releaseConfirmed = true;
+        } else if (isRelease) {
+          if (status === "released" && !wait.isOver) {
+            token.releaseConfirmed = true;
+            token.keptTold = (one as Extract<ReleaseOutcome, { kept?: Kept }>).kept;
+          }
           const isNot = status === "missing" || status === "held";
           if (isNot && token.releaseAnswers === token.releaseSends) token.notOwnedReported = true;
-          if (status === undefined) token.releaseFailures += 1;
+          if (status === undefined || status === "failed") token.releaseFailures += 1;
         }
       }
     },
@@ -80,18 +89,25 @@ export function noteSend(world: SendWorld, client: Client, command: Command, wai
       close(true);
       for (const token of tokens) {
         token.call.inconclusiveSends += 1;
-        if (operation === "release") token.releaseFailures += 1;
+        if (isRelease) token.releaseFailures += 1;
       }
     },
     inconclusive: () => close(false),
   };
 }
 
-/** It has seen this fence, unless that is beyond what a clock can have begun. */
-function noteFence({ seen }: Ledger, client: Client, outcome: unknown): void {
-  const { fence, lockData } = outcome as Partial<Grant> & Partial<Pick<Refusal, "lockData">>;
-  const told = fence ?? lockData?.fence ?? 0;
-  if (told <= LAST_FENCE) seen.set(client, Math.max(seen.get(client) ?? 0, told));
+/** What its answer says of others: a fence, unless that is beyond what a clock can have begun; and a job's input. */
+function noteOther({ seen, tokens }: Ledger, { call }: Token, outcome: unknown): void {
+  const { fence, lockData, record } = outcome as Partial<{
+    readonly fence: number;
+    readonly lockData: LockData | null;
+    readonly record: ResultRecord;
+  }>;
+  const told = fence ?? lockData?.fence ?? record?.fence ?? 0;
+  if (told <= LAST_FENCE) seen.set(call.client, Math.max(seen.get(call.client) ?? 0, told));
+  const other = tokens.get((lockData ?? record)?.ownerHash ?? "")?.call.fingerprint;
+  const isBoth = other !== undefined && call.fingerprint !== undefined;
+  call.isOtherInput = isBoth && other !== call.fingerprint;
 }
 
 function acquireAnswered(
@@ -101,6 +117,7 @@ function acquireAnswered(
 ): void {
   if (status === "granted") token.proofs.push(proof);
   else if (status === "held") token.call.refused = true;
+  else if (status === "remembered") token.call.remembered = true;
   else token.call.inconclusiveSends += 1;
 }
 
@@ -115,18 +132,10 @@ function renewalAnswered(
   if (token.lostAt !== undefined && appliedAt > token.lostAt) token.lostAt = undefined;
 }
 
-function concerned({ ledger }: SendWorld, command: Command): readonly Token[] {
-  switch (command.operation) {
-    case "renew":
-      return tokensOf(ledger, command.request);
-    case "acquire":
-    case "release":
-      return tokensOf(ledger, command.request.claims);
-    case "inspect":
-    case "forceDelete":
-    case "read":
-      return [];
-  }
+/** What is asked for the `index`th claim of an acquire or an admission. */
+function askedBy(command: Command, index: number): AcquireRequest | undefined {
+  if (command.operation === "acquire") return command.request;
+  return command.operation === "admit" ? command.request[index] : undefined;
 }
 
 /** R10: nothing is sent for a lock unless waitUntil has been called for it. */
@@ -142,7 +151,8 @@ function checkPledge(
   const isYoung = tokens.some(
     ({ key, ownerHash, wasLost, call }) =>
       !wasLost &&
-      (command.operation !== "release" || view.at(key)?.record?.ownerHash === ownerHash) &&
+      ((command.operation !== "release" && command.operation !== "complete") ||
+        view.at(key)?.record?.ownerHash === ownerHash) &&
       time.now < call.startedAt + call.maxHold &&
       client.clock.disturbedUntil < call.startedAt,
   );

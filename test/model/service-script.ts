@@ -3,13 +3,10 @@ import { LockService } from "../../src/lock-service.ts";
 import type { Lock } from "../../src/lock.ts";
 import type { AcquireOptions } from "../../src/lock-options.ts";
 import type { Belief } from "./beliefs.ts";
-import type { Call } from "./ledger.ts";
-import { Outcomes } from "./outcomes.ts";
+import { Violation, type Call } from "./ledger.ts";
+import { Outcomes, RESEND_PAUSE_MS } from "./outcomes.ts";
 import { MAX_TTL_MS, type LockAction, type LookAction } from "./plan.ts";
 import type { Station, World } from "./world.ts";
-
-/** Longest pause between two sends of the same command. */
-const RESEND_PAUSE_MS = 100;
 
 class WorkFailed extends Error {}
 
@@ -33,8 +30,11 @@ export class ServiceScript {
   async look({ do: what, key }: LookAction): Promise<void> {
     try {
       if (what === "isLocked") await this.#service.isLocked(key);
-      else await this.#service.forceRelease(key);
-    } catch {
+      if (what === "forceRelease") await this.#service.forceRelease(key);
+      if (what === "recall") this.#outcomes.recalled(key, await this.#service.recall(key));
+      if (what === "forget") await this.#service.forget(key);
+    } catch (error) {
+      if (error instanceof Violation) throw error;
       // No answer: nothing to check.
     }
   }
@@ -45,7 +45,7 @@ export class ServiceScript {
     const { runtime } = client;
     const { keys, maxHold, abortMs, deadlineMs } = action;
     const trace = `c${client.id}.${action.id}`;
-    const call = ledger.open(trace, client, keys, maxHold);
+    const call = ledger.open(trace, client, keys, { maxHold });
     const abort = new AbortController();
     if (abortMs !== undefined) time.after(abortMs, client, () => abort.abort());
     const deadline =
@@ -74,7 +74,7 @@ export class ServiceScript {
       if (lock === null) {
         this.#outcomes.refused(call);
         this.#outcomes.ended(call, "tryAcquire", call.startedAt, budgetMs);
-        this.#failed(call);
+        this.#outcomes.failed(call);
         return;
       }
       const belief = acquired(lock);
@@ -86,7 +86,7 @@ export class ServiceScript {
       const isOver = action.handOff !== undefined && isLockError(error, "LOCK_LOST");
       if (!isOver) this.#outcomes.notAcquired(call, error, abort.signal);
       this.#outcomes.ended(call, "acquire", call.startedAt, budgetMs);
-      this.#failed(call);
+      this.#outcomes.failed(call);
     }
   }
 
@@ -210,14 +210,6 @@ export class ServiceScript {
     }
     const budgetMs = 2 * plan.requestTimeout + RESEND_PAUSE_MS;
     this.#outcomes.ended(call, "release", since, budgetMs);
-  }
-
-  /** Once it has cleaned up, nothing of it may be stored. */
-  #failed(call: Call): void {
-    const { client } = this.#station;
-    const { time } = this.#world;
-    if (client.pendingPledges === 0) call.closed = "failed";
-    else time.after(50, client, () => this.#failed(call));
   }
 
   #acquireBudget({ do: what, waitMs, retries }: LockAction): number {

@@ -9,7 +9,7 @@ describe("many clients, any faults", () => {
   it(`${SCHEDULES} schedules violate no guarantee, and contain every fault`, async () => {
     const summary = await runSchedules({ seed: BASE_SEED, count: SCHEDULES, maxViolations: 3 });
     console.log(
-      `${summary.schedules} schedules in ${summary.seconds.toFixed(1)} s, ${summary.grants} locks, ${summary.takeovers} takeovers, faults ${JSON.stringify(summary.faults)}`,
+      `${summary.schedules} schedules in ${summary.seconds.toFixed(1)} s, ${summary.grants} locks, ${summary.takeovers} takeovers, ${summary.runs} runs of jobs, ${summary.completions} completions, ${summary.recalled} recalled, faults ${JSON.stringify(summary.faults)}`,
     );
     expect(summary.violations, await describeViolations(summary.violations)).toEqual([]);
     for (const kind of FAULT_KINDS) {
@@ -17,6 +17,8 @@ describe("many clients, any faults", () => {
     }
     expect(summary.takeovers).toBeGreaterThan(10);
     expect(summary.grants).toBeGreaterThan(SCHEDULES);
+    expect(summary.completions).toBeGreaterThan(SCHEDULES / 2);
+    expect(summary.recalled).toBeGreaterThan(SCHEDULES / 4);
   }, 120_000);
 
   it("schedules with random seeds violate no guarantee", async () => {

@@ -28,6 +28,10 @@ export interface Summary {
   readonly grants: number;
   /** Those that were taken over from a dead holder. */
   readonly takeovers: number;
+  /** Runs of jobs that began, completions that took effect, and calls that were told of one. */
+  readonly runs: number;
+  readonly completions: number;
+  readonly recalled: number;
   readonly faults: Readonly<Record<FaultKind, number>>;
   readonly violations: readonly FoundViolation[];
   readonly seconds: number;
@@ -44,7 +48,15 @@ export async function runSchedules(options: RunOptions): Promise<Summary> {
     FaultKind,
     number
   >;
-  const totals = { schedules: 0, steps: 0, grants: 0, takeovers: 0 };
+  const totals = {
+    schedules: 0,
+    steps: 0,
+    grants: 0,
+    takeovers: 0,
+    runs: 0,
+    completions: 0,
+    recalled: 0,
+  };
   const summary = (): Summary => ({
     ...totals,
     faults: { ...faults },
@@ -58,6 +70,9 @@ export async function runSchedules(options: RunOptions): Promise<Summary> {
     totals.steps += outcome.steps;
     totals.grants += outcome.grants;
     totals.takeovers += outcome.takeovers;
+    totals.runs += outcome.runs;
+    totals.completions += outcome.completions;
+    totals.recalled += outcome.recalled;
     for (const [kind, hits] of outcome.hits) faults[kind] += hits;
     if (outcome.violation !== undefined) {
       violations.push({ seed: next, violation: outcome.violation });

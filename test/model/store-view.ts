@@ -1,5 +1,6 @@
 import { canOutliveHolder, type LockData } from "../../src/database/lock-record.ts";
-import type { MemoryStore } from "../../src/testing/index.ts";
+import type { ResultRecord } from "../../src/database/result-record.ts";
+import type { SimulatedStore } from "./simulated-store.ts";
 
 /** What is stored at a lock key. */
 export interface Stored {
@@ -9,12 +10,19 @@ export interface Stored {
   readonly remainingMs: number;
 }
 
+/** What is stored of a completed job. */
+export interface StoredResult {
+  readonly text: string;
+  readonly record: ResultRecord;
+  readonly remainingMs: number;
+}
+
 /** Reads the store by its wire format, independently of the code under test. */
 export class StoreView {
-  readonly store: MemoryStore;
+  readonly store: SimulatedStore;
   readonly #parsed = new Map<string, LockData | null>();
 
-  constructor(store: MemoryStore) {
+  constructor(store: SimulatedStore) {
     this.store = store;
   }
 
@@ -24,6 +32,14 @@ export class StoreView {
     if (text === undefined || text === "") return undefined;
     const remainingMs = this.store.remainingMs(name) ?? Infinity;
     return { text, record: this.#parse(text), remainingMs };
+  }
+
+  result(job: string): StoredResult | undefined {
+    const name = `done:${job}`;
+    const text = this.store.get(name);
+    if (text === undefined) return undefined;
+    const remainingMs = this.store.remainingMs(name) ?? Infinity;
+    return { text, record: JSON.parse(text) as ResultRecord, remainingMs };
   }
 
   isAlive(processHash: string): boolean {

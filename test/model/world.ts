@@ -1,17 +1,20 @@
 import type { Database } from "../../src/database/database.ts";
 import { RedisDatabase } from "../../src/redis/redis-database.ts";
-import { MemoryDatabase, MemoryStore } from "../../src/testing/index.ts";
+import { MemoryDatabase, type MemoryStore } from "../../src/testing/index.ts";
 import { RestClient } from "../../src/upstash/rest-client.ts";
 import { Beliefs } from "./beliefs.ts";
 import { Client } from "./client.ts";
-import { lookBefore, type Before, type Command } from "./evidence.ts";
+import { Chance } from "./chance.ts";
+import { lookBefore, type Before, type Command, type Names } from "./evidence.ts";
 import { Laws } from "./laws.ts";
 import { Ledger, Violation, type Token } from "./ledger.ts";
+import { Memories } from "./memories.ts";
 import { NetworkDatabase, type Backend, type Wait } from "./network.ts";
-import { GRACE_MS, type FaultKind, type Plan } from "./plan.ts";
+import { GRACE_MS, jobLock, type FaultKind, type Plan } from "./plan.ts";
 import type { RedisTwin } from "./redis-twin.ts";
 import { openFront, type SimulatedFront } from "./rest-front.ts";
 import { noteSend, type Send, type SendWorld } from "./sends.ts";
+import { SimulatedStore } from "./simulated-store.ts";
 import { StoreView } from "./store-view.ts";
 import { TrueTime } from "./true-time.ts";
 import { Wire, type WireWorld } from "./wire.ts";
@@ -36,9 +39,10 @@ export interface Station {
 export class World implements WireWorld, SendWorld {
   readonly plan: Plan;
   readonly time = new TrueTime();
-  readonly store: MemoryStore;
+  readonly store: SimulatedStore;
   readonly view: StoreView;
   readonly ledger: Ledger;
+  readonly memories: Memories;
   readonly laws: Laws;
   readonly beliefs: Beliefs;
   readonly stations: ReadonlyMap<number, Station>;
@@ -49,6 +53,7 @@ export class World implements WireWorld, SendWorld {
   /** How far the clock of the store's server was set forward, and how far back. */
   readonly serverSteps = { forward: 0, back: 0 };
   readonly #twin: RedisTwin | undefined;
+  readonly #names: Names;
 
   constructor(plan: Plan, { isLogged = false, twin }: PlayOptions) {
     this.plan = plan;
@@ -62,11 +67,13 @@ export class World implements WireWorld, SendWorld {
       random: () => 0,
       randomId: () => "",
     };
-    this.store = new MemoryStore(runtime);
+    this.store = new SimulatedStore(runtime, new Chance(plan.seed, "store").happens(0.5));
     this.#twin = twin?.(this.store);
     this.view = new StoreView(this.store);
     this.ledger = new Ledger(now);
-    this.laws = new Laws(this.view, this.ledger, now);
+    this.memories = new Memories(now);
+    this.laws = new Laws(this.view, this.ledger, this.memories, now);
+    this.#names = { locks: [...plan.keys, ...plan.keys.map(jobLock)], jobs: plan.keys };
     this.beliefs = new Beliefs(this.view, this.ledger, now);
     this.stations = new Map(plan.clients.map((client) => [client.id, this.#station(client)]));
   }
@@ -101,7 +108,7 @@ export class World implements WireWorld, SendWorld {
   readonly look = (): void => {
     this.check(() => {
       this.beliefs.look();
-      this.beliefs.lookForOrphans(this.plan.keys);
+      this.beliefs.lookForOrphans(this.#names.locks);
     });
   };
 
@@ -119,8 +126,9 @@ export class World implements WireWorld, SendWorld {
     command: Command,
     apply: () => Promise<T>,
   ): Promise<T> => {
-    const before = lookBefore(this.view, command, this.plan.keys);
+    const before = lookBefore(this.view, command, this.#names);
     if (before.isFull) this.hit("full");
+    this.store.beginCommand();
     if (!this.store.has("fence")) this.ledger.counterLost = true;
     try {
       const outcome = await apply();
@@ -135,6 +143,7 @@ export class World implements WireWorld, SendWorld {
 
   #judge(client: Client, command: Command, before: Before, outcome: unknown): void {
     if (command.operation === "forceDelete" && outcome === true) this.hit("forceRelease");
+    if (command.operation === "forget" && outcome === true) this.hit("forget");
     this.check(() => this.laws.judge(client, command, before, outcome));
   }
 
@@ -146,6 +155,7 @@ export class World implements WireWorld, SendWorld {
   lose(names: readonly string[]): void {
     for (const name of names) {
       this.store.delete(name);
+      if (name.startsWith("done:")) this.memories.forget(name.slice("done:".length));
       for (const token of this.ledger.tokens.values()) {
         if (name === `gone:${token.ownerHash}`) token.tombstoneLost = true;
       }

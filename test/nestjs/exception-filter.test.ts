@@ -66,7 +66,12 @@ describe("LockExceptionFilter", () => {
         code,
         headers: { "content-type": "application/problem+json", "retry-after": "1" },
       });
-      expect(JSON.parse(answer.body)).toEqual({ type: "about:blank", title, status: code });
+      expect(JSON.parse(answer.body)).toEqual({
+        type: "about:blank",
+        title,
+        status: code,
+        detail: "Another request is working on this. Try again later.",
+      });
     }
   });
 
@@ -92,7 +97,7 @@ describe("LockExceptionFilter", () => {
     ["a lock of another", new LockNotOwnedError("k", "someone"), 500, undefined],
     ["a wrong option", new LockConfigurationError("ttl", "secret-words"), 500, undefined],
     ["a key that cannot be", new LockConfigurationError("key", "secret-words"), 400, undefined],
-  ])("%s is answered without an explanation", (_, error, code, retryAfter) => {
+  ])("%s is answered without what went wrong", (_, error, code, retryAfter) => {
     const answer = answerTo(error);
     expect(answer.code).toBe(code);
     expect(answer.headers["retry-after"]).toBe(retryAfter);

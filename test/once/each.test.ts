@@ -1,8 +1,19 @@
 import { describe, expect, it } from "vitest";
+import { eventually } from "../dev/eventually.ts";
+import { gate } from "../dev/gate.ts";
+import { ManualRuntime } from "../support/manual-runtime.ts";
 import { useRest } from "../support/rest.ts";
 
 const rests = useRest();
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
+
+/** What is sent together leaves at the end of a turn, which this clock does not reach by itself. */
+function untilSent(clock: ManualRuntime, what: string, check: () => boolean): Promise<void> {
+  return eventually(what, async () => {
+    await clock.advance(0);
+    return check();
+  });
+}
 
 describe("O7 a batch", () => {
   it("of a hundred costs two requests, and gives each item its own result", async () => {
@@ -49,6 +60,51 @@ describe("O7 a batch", () => {
       { status: "running" },
     ]);
     expect(await rest.locks().recall("bad")).toBeNull();
+  });
+
+  it("remembers that an item completed whose result cannot be kept, and the results of the others", async () => {
+    const rest = rests.open();
+    const options = {
+      key: (item: string) => item,
+      work: (item: string) => (item === "large" ? "x".repeat(100) : item),
+      maxResultBytes: 50,
+    };
+    const outcomes = await rest.locks().onceEach(["one", "large", "two"], options);
+    expect(outcomes).toMatchObject([
+      { status: "ran", remembered: "result" },
+      { status: "ran", result: "x".repeat(100), remembered: "marker" },
+      { status: "ran", remembered: "result" },
+    ]);
+    expect(await rest.locks().onceEach(["one", "large", "two"], options)).toMatchObject([
+      { status: "remembered", hasResult: true, result: "one" },
+      { status: "remembered", hasResult: false, result: undefined },
+      { status: "remembered", hasResult: true, result: "two" },
+    ]);
+  });
+
+  it("is renewed in one request a tick, however many of its items are at work", async () => {
+    const rest = rests.open();
+    const clock = new ManualRuntime();
+    const { opened, open } = gate();
+    let working = 0;
+    const batch = rest.locks({ runtime: clock }).onceEach(numbers(100), {
+      key: (item) => `item:${item}`,
+      work: async () => {
+        working += 1;
+        await opened;
+      },
+      ttl: 30_000,
+    });
+    const { byScript } = rest.session.counters;
+    await untilSent(clock, "all are at work", () => working === 100);
+    for (const tick of [1, 2, 3]) {
+      await clock.advance(10_000);
+      await eventually("they are renewed", () => byScript["renew"] === tick);
+    }
+    open();
+    await untilSent(clock, "it has completed", () => byScript["complete"] === 1);
+    await batch;
+    expect(byScript).toEqual({ admit: 1, renew: 3, complete: 1 });
   });
 
   it("is refused as a whole for a bad key, before anything is sent", async () => {

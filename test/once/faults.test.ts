@@ -1,23 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { FaultSpec } from "../../dev/rest/faults.ts";
+import { REQUEST_FAULTS } from "../support/request-faults.ts";
 import { useRest } from "../support/rest.ts";
 
 const rests = useRest();
 
-/** Everything that can happen to one request and its answer, applied or not. */
-const FAULTS: readonly (readonly [string, FaultSpec])[] = [
-  ["a lost request", { kind: "drop-request" }],
-  ["a lost answer", { kind: "drop-response" }],
-  ["a truncated answer", { kind: "cut-body" }],
-  ["a proxy's error page after the command was applied", { kind: "error-html", apply: true }],
-  ["a proxy's error page instead", { kind: "error-html" }],
-  ["an error 500 after the command was applied", { kind: "error-json", apply: true }],
-  ["a null after the command was applied", { kind: "null-result", apply: true }],
-  ["a command applied twice", { kind: "duplicate", reply: "second" }],
-];
-
 describe.each(["admit", "complete"])("O2 a fault of %s:", (script) => {
-  it.each(FAULTS)("%s leaves one run, remembered, and no lock", async (_, fault) => {
+  it.each(REQUEST_FAULTS)("%s leaves one run, remembered, and no lock", async (_, fault) => {
     const rest = rests.open();
     let runs = 0;
     rest.session.faults.add({ ...fault, script, times: 1 });
@@ -55,4 +43,24 @@ it("O3 a process that dies between its work and its completion is run again afte
   await expect(crashed).rejects.toMatchObject({ code: "LOCK_LOST" });
   expect(await rest.locks().once("job", () => (runs += 1))).toMatchObject({ status: "ran" });
   expect(runs).toBe(2);
+});
+
+it("O2 a run whose renewals fail until its TTL has passed leaves its successor's result alone", async () => {
+  const [rest, other] = [rests.open(), rests.open()];
+  rest.session.faults.add({ kind: "error-json", script: "renew" });
+  const successor = other.locks({ database: other.database({ prefix: rest.prefix }) });
+  let signal: AbortSignal | undefined;
+  const stale = rest.locks().once(
+    "job",
+    async (lock) => {
+      ({ signal } = lock);
+      const joined = successor.once("job", () => "successor", { ifRunning: "join" });
+      expect(await joined).toEqual({ status: "ran", result: "successor", remembered: "result" });
+      return "stale";
+    },
+    { ttl: 800 },
+  );
+  await expect(stale).rejects.toMatchObject({ code: "LOCK_LOST", result: "stale" });
+  expect(signal?.aborted).toBe(true);
+  expect(await rest.locks().recall("job")).toMatchObject({ result: "successor" });
 });

@@ -1,18 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { type LockEvent, type LockService } from "../../src/index.ts";
 import { eventually } from "../dev/eventually.ts";
+import { gate } from "../dev/gate.ts";
 import { useRest } from "../support/rest.ts";
 
 const rests = useRest();
-
-/** A job that is under way until it is told to end. */
-function gate(): { readonly opened: Promise<void>; open(): void } {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
-}
 
 /** Runs a job in one service, and hands over while it is under way. */
 async function whileRunning(
@@ -117,6 +109,34 @@ describe("a job that arrives twice", () => {
     end.open();
     await expect(first).rejects.toThrow("declined");
     expect(await second).toMatchObject({ status: "ran", result: "second" });
+  });
+
+  it("O5 of many joiners of a run that fails one runs, and the others get its result", async () => {
+    const rest = rests.open();
+    const [started, end] = [gate(), gate()];
+    const first = rest.locks().once("pay", async (): Promise<number> => {
+      started.open();
+      await end.opened;
+      throw new Error("declined");
+    });
+    await started.opened;
+    let runs = 0;
+    let looks = 0;
+    const joiners = Array.from({ length: 5 }, () => {
+      const joining = rest.locks();
+      joining.events.subscribe(({ type }) => void (looks += type === "busy" ? 1 : 0));
+      return joining.once("pay", () => (runs += 1), { ifRunning: "join" });
+    });
+    await eventually("all of them wait", () => looks >= joiners.length);
+    end.open();
+    await expect(first).rejects.toThrow("declined");
+    const outcomes = await Promise.all(joiners);
+    expect(runs).toBe(1);
+    expect(outcomes.map(({ status }) => status).toSorted()).toEqual([
+      "ran",
+      ...Array.from({ length: 4 }, () => "remembered"),
+    ]);
+    expect(outcomes.map(({ result }) => result)).toEqual(joiners.map(() => 1));
   });
 
   it("does not run when its bounded wait ends", async () => {

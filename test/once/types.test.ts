@@ -1,5 +1,12 @@
 import { expectTypeOf, it } from "vitest";
-import { LockService, type OnceOutcome, type Ran, type Recalled } from "../../src/index.ts";
+import {
+  LockService,
+  type OnceEachOutcome,
+  type OnceOutcome,
+  type Ran,
+  type Recalled,
+  type Running,
+} from "../../src/index.ts";
 import { MemoryDatabase } from "../../src/testing/index.ts";
 
 interface Order {
@@ -30,6 +37,15 @@ function calls() {
     // @ts-expect-error there is no such choice
     wait: locks.once("a", () => 1, { ifRunning: "wait" }),
     each: locks.onceEach([order], { key: ({ id }) => id, work: ({ lines }) => lines.length }),
+    eachDate: locks.onceEach([order], { key: ({ id }) => id, work: () => new Date(), codec }),
+    // @ts-expect-error nobody joins in a batch
+    eachJoin: locks.onceEach(["a"], { key: String, work: () => 1, ifRunning: "join" }),
+    // @ts-expect-error nobody waits in a batch
+    eachWait: locks.onceEach(["a"], { key: String, work: () => 1, waitTimeout: 1 }),
+    recalled: locks.recall("a"),
+    recalledDate: locks.recall("a", { codec }),
+    recalledAs: locks.recall<Order>("a"),
+    forgotten: locks.forget("a"),
     // @ts-expect-error JSON loses a Map
     eachNoCodec: locks.onceEach([order], { key: ({ id }) => id, work: () => new Map([[1, 2]]) }),
   };
@@ -44,6 +60,12 @@ it("a call's outcomes follow its options, and what is not JSON needs a codec", (
   expectTypeOf<Calls["thrown"]>().toEqualTypeOf<Ran<number> | Recalled<number>>();
   expectTypeOf<Calls["nothing"]>().toEqualTypeOf<OnceOutcome<void>>();
   expectTypeOf<Calls["date"]>().toEqualTypeOf<OnceOutcome<Date>>();
+  expectTypeOf<Calls["each"]>().toEqualTypeOf<readonly OnceEachOutcome<number>[]>();
+  expectTypeOf<Calls["eachDate"]>().toEqualTypeOf<readonly OnceEachOutcome<Date>[]>();
+  expectTypeOf<Calls["recalled"]>().toEqualTypeOf<Recalled<unknown> | null>();
+  expectTypeOf<Calls["recalledDate"]>().toEqualTypeOf<Recalled<Date> | null>();
+  expectTypeOf<Calls["recalledAs"]>().toEqualTypeOf<Recalled<Order> | null>();
+  expectTypeOf<Calls["forgotten"]>().toEqualTypeOf<boolean>();
   expectTypeOf<Calls["joinedDate"]>().toEqualTypeOf<Ran<Date> | Recalled<Date>>();
 });
 
@@ -52,4 +74,21 @@ it("a remembered outcome has a result only where it says so", () => {
   expectTypeOf<Seen["result"]>().toEqualTypeOf<number>();
   type Marker = Extract<OnceOutcome<number>, { hasResult: false }>;
   expectTypeOf<Marker["result"]>().toEqualTypeOf<undefined>();
+});
+
+it("the status of an outcome tells what else there is, and there is no other status", () => {
+  type Of<Status> = Extract<OnceEachOutcome<number>, { readonly status: Status }>;
+  expectTypeOf<OnceEachOutcome<number>["status"]>().toEqualTypeOf<
+    "ran" | "remembered" | "running" | "failed"
+  >();
+  expectTypeOf<OnceOutcome<number>["status"]>().toEqualTypeOf<"ran" | "remembered" | "running">();
+  expectTypeOf<Of<"ran">>().toEqualTypeOf<Ran<number>>();
+  expectTypeOf<Of<"ran">["result"]>().toEqualTypeOf<number>();
+  expectTypeOf<Of<"ran">["remembered"]>().toEqualTypeOf<"result" | "marker" | "no" | "unknown">();
+  expectTypeOf<Of<"remembered">>().toEqualTypeOf<Recalled<number>>();
+  expectTypeOf<Of<"remembered">["completedAt"]>().toEqualTypeOf<Date>();
+  expectTypeOf<Of<"remembered">["result"]>().toEqualTypeOf<number | undefined>();
+  expectTypeOf<Of<"running">>().toEqualTypeOf<Running>();
+  expectTypeOf<Running["remainingMs"]>().toEqualTypeOf<number | null>();
+  expectTypeOf<Of<"failed">["error"]>().toEqualTypeOf<unknown>();
 });

@@ -10,7 +10,9 @@ import { ROOT, bin, buildPackage, run, type BuiltPackage } from "../support/buil
 const read = (file: string): Promise<string> => readFile(path.join(ROOT, file), "utf8");
 const readme = await read("README.md");
 const guides = await Promise.all(
-  ["distributed-locker", "nestjs-redisx"].map((name) => read(`docs/coming-from-${name}.md`)),
+  ["coming-from-distributed-locker", "coming-from-nestjs-redisx", "queues-and-crons", "crons"].map(
+    (name) => read(`docs/${name}.md`),
+  ),
 );
 /** The blocks of one language: `ts` are compiled and run, `typescript` only compiled. */
 const blocksOf = (language: string, text = readme): readonly string[] =>
@@ -23,6 +25,17 @@ const onlyCompiled = [readme, ...guides, handOff].flatMap((text) => blocksOf("ty
 
 /** What examples use of frameworks that are not installed here. */
 const STAND_INS = `
+declare module "cloudflare:workers" {
+  export const env: object;
+  export function waitUntil(promise: Promise<unknown>): void;
+}
+declare const process: { readonly env: Readonly<Record<string, string | undefined>> };
+declare module "@vercel/schedules" {
+  interface ScheduleMetadata { readonly executionId: string; readonly name: string; readonly scheduledAt: string }
+  export function handleSchedule(
+    handler: (metadata: ScheduleMetadata) => void | Promise<void>,
+  ): (request: Request) => Promise<Response>;
+}
 declare module "next/server" {
   export function after<T>(task: Promise<T> | (() => T | Promise<T>)): void;
 }
@@ -54,7 +67,7 @@ const STRICT = {
   lib: ["ES2024", "DOM", "ESNext.Disposable"],
   types: [],
 };
-/** As a Nest project has it; the types of Nest need those of Node. */
+/** As a Nest project has it; the types of Nest, and of node-cron, need those of Node. */
 const NEST = {
   ...STRICT,
   experimentalDecorators: true,
@@ -104,12 +117,12 @@ it("every snippet compiles, strictly, against the package as published", async (
   // A snippet may say what its file is called, for others to import it.
   const named = onlyCompiled.map((code, index) => ({
     file: /^\/\/ ([\w.]+\.ts)$/m.exec(code)?.[1] ?? `example-${index}.ts`,
-    isNest: /"(?:@|leasehold\/)nestjs/.test(code),
+    usesNode: /"(?:(?:@|leasehold\/)nestjs|node-cron)/.test(code),
     code,
   }));
   for (const { file, code } of named) await writeFile(path.join(built.project, file), code);
-  const nest = named.filter(({ isNest }) => isNest).map(({ file }) => file);
-  const others = named.filter(({ isNest }) => !isNest).map(({ file }) => file);
+  const nest = named.filter(({ usesNode }) => usesNode).map(({ file }) => file);
+  const others = named.filter(({ usesNode }) => !usesNode).map(({ file }) => file);
   const programs = ["hand-off.ts", ...snippets.map((_, index) => `snippet-${index}.ts`)];
   expect(await compile(STRICT, [...programs, ...others])).toBe("");
   expect(await compile(NEST, nest)).toBe("");
@@ -150,6 +163,9 @@ it.each(snippets.map((code, index) => [index, code] as const))(
     });
     const told = `${stderr}\n${JSON.stringify(session.counters)}`;
     expect(stdout, told).toContain(isApp ? "statuses 200 409" : "statuses\n");
+    for (const [, printed = ""] of code.matchAll(/\/\/ prints (.+)$/gm)) {
+      expect(stdout, told).toContain(printed);
+    }
     const { acquire = 0, admit = 0, complete = 0, release = 0 } = session.counters.byScript;
     // Snippets that use the in-memory database send nothing.
     expect(acquire + admit > 0, told).toBe(code.includes("leasehold/upstash"));

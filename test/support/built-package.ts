@@ -33,6 +33,8 @@ const SOURCES = [
   "CHANGELOG.md",
 ];
 const PEERS = ["hono", "@upstash", "@nestjs", "reflect-metadata", "rxjs"];
+/** What else the documents' examples import. */
+const SCHEDULERS = ["croner", "node-cron"];
 
 /** Packs the package as `npm publish` would, without a build before it, and installs it. */
 export async function buildPackage(): Promise<BuiltPackage> {
@@ -52,7 +54,7 @@ export async function buildPackage(): Promise<BuiltPackage> {
   await mkdir(modules, { recursive: true });
   // A copy, as the installed package must find its peers in the project.
   await cp(folder, path.join(modules, manifest.name), { recursive: true });
-  for (const name of PEERS) {
+  for (const name of [...PEERS, ...SCHEDULERS]) {
     await symlink(path.join(ROOT, "node_modules", name), path.join(modules, name));
   }
   return {

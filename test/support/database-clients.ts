@@ -1,13 +1,19 @@
 import { Redis } from "@upstash/redis";
 import { Redis as CloudflareRedis } from "@upstash/redis/cloudflare";
 import { Redis as FastlyRedis } from "@upstash/redis/fastly";
+import { createClient } from "@vercel/kv";
 import type { RestSession } from "../../dev/rest/session.ts";
 import type { RedisClient } from "../../src/index.ts";
 import { RestClient } from "../../src/upstash/rest-client.ts";
 
-const ENTRIES = ["@upstash/redis", "@upstash/redis/cloudflare", "@upstash/redis/fastly"] as const;
+const ENTRIES = [
+  "@upstash/redis",
+  "@upstash/redis/cloudflare",
+  "@upstash/redis/fastly",
+  "@vercel/kv",
+] as const;
 
-/** A way a user may have set up `@upstash/redis`. */
+/** A way a user may have set up `@upstash/redis`, or `@vercel/kv`, which wraps it. */
 export interface ClientSetup {
   readonly entry: (typeof ENTRIES)[number];
   readonly enableAutoPipelining: boolean;
@@ -36,8 +42,16 @@ export function clientWith(
   signal?: AbortSignal,
 ): RedisClient {
   const config = { url, token, retry: { retries: 0 }, ...setup, ...(signal && { signal }) };
-  if (entry === "@upstash/redis/fastly") return new FastlyRedis({ ...config, backend: "any" });
-  return entry === "@upstash/redis" ? new Redis(config) : new CloudflareRedis(config);
+  switch (entry) {
+    case "@upstash/redis":
+      return new Redis(config);
+    case "@upstash/redis/cloudflare":
+      return new CloudflareRedis(config);
+    case "@upstash/redis/fastly":
+      return new FastlyRedis({ ...config, backend: "any" });
+    case "@vercel/kv":
+      return createClient(config);
+  }
 }
 
 /** What `upstash()` uses. */

@@ -190,3 +190,25 @@ describe("on a backend that does not remember tokens", () => {
     await next?.release();
   });
 });
+
+/** Every acquire is delivered twice, and the second copy answered; in between, an administrator frees one key. */
+class TwiceDatabase extends MemoryDatabase {
+  forced = "";
+
+  override async acquire(request: AcquireRequest): Promise<AcquireOutcome> {
+    await super.acquire(request);
+    const claim = request.claims.find(({ key }) => key === this.forced);
+    this.forced = "";
+    if (claim !== undefined) await this.forceDelete(claim.key, claim.lockData.ownerHash);
+    return super.acquire(request);
+  }
+}
+
+it("R11 what the first copy of an acquire left of several keys does not stand in the way of the next", async () => {
+  const runtime = new ManualRuntime();
+  const database = new TwiceDatabase({ runtime });
+  database.forced = "b";
+  const lock = await new LockService({ database, runtime }).tryAcquire(["a", "b"]);
+  expect(lock?.keys).toEqual(["a", "b"]);
+  await lock?.release();
+});

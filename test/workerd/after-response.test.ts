@@ -9,6 +9,10 @@ describe.concurrent(
     it.each([
       ["in its own waitUntil", "own"],
       ["kept alive only by its lock's waitUntil", "none"],
+      [
+        "kept alive only by the ambient waitUntil of a service that is bound to no request",
+        "ambient",
+      ],
     ])("%s", async (_, waitUntil) => {
       const key = crypto.randomUUID();
       const response = await call("POST", `/test/later/${key}/${waitUntil}`);

@@ -1,7 +1,11 @@
+import { waitUntil as ambientWaitUntil } from "cloudflare:workers";
 import { Hono } from "hono";
+import { consumeOnce } from "../../src/cloudflare/index.ts";
 import { LockService, isLockError, type Lock, type RequestContext } from "../../src/index.ts";
-import { locks, withLock, type LocksVariables } from "../../src/hono/index.ts";
+import { idempotency, locks, withLock, type LocksVariables } from "../../src/hono/index.ts";
+import { idempotency as idempotent, withLock as guarded } from "../../src/web/index.ts";
 import example from "../../worker/index.ts";
+import type { Mail } from "../../worker/mails.ts";
 import { unboundedDatabase, unboundedRedis } from "./redis-client.ts";
 
 /** Expiry of what a test leaves behind for another request to read. */
@@ -10,19 +14,49 @@ const EXPIRY_S = 60;
 // At module level, shared by all requests of the isolate: allowed, because it does no I/O.
 const redis = unboundedRedis();
 const service = new LockService({ database: unboundedDatabase(redis) });
+/** Bound to no request, and yet each lock to the one that acquires it. */
+const ambient = new LockService({
+  database: unboundedDatabase(redis),
+  waitUntil: ambientWaitUntil,
+});
 
 /** The Worker under test: the example, and routes for the tests. */
 const test = new Hono<{ Variables: LocksVariables }>();
 test.use(locks(() => service));
 
-test.post("/slow/:key", withLock({ key: (c) => keyOf(c), ttl: 20_000 }), async (c) => {
+const slowGuard = withLock({ key: (c) => keyOf(c), ttl: 20_000 });
+test.post("/slow/hono/:key", slowGuard, async (c) => workSlowly(keyOf(c)));
+const slowFetch = guarded(
+  { locks: forRequest, key: (request: Request) => lastPart(request), ttl: 20_000 },
+  (request) => workSlowly(lastPart(request)),
+);
+test.post("/slow/web/:key", async (c) => slowFetch(c.req.raw, c.executionCtx));
+
+const onceGuard = idempotency({ scope: "public", required: true });
+test.post("/once/hono/:key", onceGuard, async (c) => workSlowly(keyOf(c)));
+const onceFetch = idempotent({ locks: forRequest, scope: "public", required: true }, (request) =>
+  workSlowly(lastPart(request)),
+);
+test.post("/once/web/:key", async (c) => onceFetch(c.req.raw, c.executionCtx));
+
+function forRequest(_request: Request, ctx: RequestContext): LockService {
+  return service.forRequest(ctx);
+}
+
+function lastPart({ url }: Request): string {
+  return url.slice(url.lastIndexOf("/") + 1);
+}
+
+/** Takes a second, and says when it has ended. */
+async function workSlowly(key: string): Promise<Response> {
   try {
     await pause(1_000);
-    return c.text("done");
+    return new Response("done", { status: 201 });
   } finally {
-    await redis.set(`finally:${keyOf(c)}`, "ran", { ex: EXPIRY_S });
+    await redis.incr(`finally:${key}`);
+    await redis.expire(`finally:${key}`, EXPIRY_S);
   }
-});
+}
 
 test.post("/held/:key/:how{bound|unbound}/:ttl/:ms", async (c) => {
   const { how, ttl, ms } = c.req.param();
@@ -36,8 +70,9 @@ test.post("/held/:key/:how{bound|unbound}/:ttl/:ms", async (c) => {
   return c.json({ isHeld: await through.withLock(keyOf(c), work, options) });
 });
 
-test.post("/later/:key/:waitUntil{own|none}", async (c) => {
-  const lock = await c.var.locks.acquire(keyOf(c), {
+test.post("/later/:key/:waitUntil{own|none|ambient}", async (c) => {
+  const through = c.req.param("waitUntil") === "ambient" ? ambient : c.var.locks;
+  const lock = await through.acquire(keyOf(c), {
     ttl: 1_500,
     autoRenew: { intervalFraction: 0.14 },
   });
@@ -112,4 +147,46 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-export default new Hono().route("/test", test).route("/", example);
+/** What a message of the queue "chores" asks of its consumer. */
+export interface Chore {
+  readonly id: string;
+  readonly does: "work" | "fail" | "die";
+}
+
+/** Counts how often each chore is begun. One that dies does so in its first delivery, when it is told. */
+const chores = consumeOnce(
+  () => service,
+  {
+    key: ({ id }: Chore) => id,
+    ttl: 3_000,
+    retry: { initialDelay: 1, maxDelay: 1 },
+    onError: () => undefined,
+  },
+  async ({ body: { id, does }, attempts }, _env, ctx: ExecutionContext) => {
+    await redis.incr(`chore:${id}`);
+    await redis.expire(`chore:${id}`, EXPIRY_S);
+    if (does === "fail") throw new Error("a poison message");
+    if (does !== "die" || attempts > 1) return;
+    while ((await redis.get(`told:${id}`)) === null) await pause(50);
+    ctx.abort("killed");
+    await new Promise(() => undefined);
+  },
+);
+
+const all = new Hono<{ Bindings: Cloudflare.Env }>().route("/test", test);
+all.all("*", (c) => example.fetch(c.req.raw, c.env, c.executionCtx));
+
+export default {
+  fetch: all.fetch,
+  async queue(batch, env, ctx) {
+    if (batch.queue === "chores") await chores(batch as MessageBatch<Chore>, env, ctx);
+    // Whatever arrives here was given up by the queue.
+    else if (batch.queue === "dead-chores") {
+      for (const { body } of (batch as MessageBatch<Chore>).messages) {
+        await redis.incr(`dead-chore:${body.id}`);
+        await redis.expire(`dead-chore:${body.id}`, EXPIRY_S);
+      }
+    } else await example.queue(batch as MessageBatch<Mail>, env, ctx);
+  },
+  scheduled: example.scheduled,
+} satisfies ExportedHandler<Cloudflare.Env>;

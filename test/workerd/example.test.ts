@@ -1,3 +1,8 @@
+import {
+  createExecutionContext,
+  createScheduledController,
+  waitOnExecutionContext,
+} from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { LockService } from "../../src/index.ts";
@@ -10,7 +15,8 @@ const asAdmin = { headers: { authorization: `Bearer ${env.ADMIN_TOKEN}` } };
 
 afterAll(async () => {
   await command("DEL", `order:${id}`, `charges:${id}`, `stock:${id}`, `job:${id}`);
-  await command("DEL", `transfers:${id}`, `webhooks:${id}`);
+  await command("DEL", `transfers:${id}`, `webhooks:${id}`, `mails:${id}`);
+  await command("DEL", `dead-mails:${id}-bad`, "reports:2031-05-17");
 });
 
 it("an order is charged once, whether it is paid several times concurrently or again later", async () => {
@@ -95,6 +101,32 @@ it("a webhook that is being processed is to be delivered again", async () => {
   expect(await command("EXISTS", `webhooks:${event}`)).toBe(0);
 });
 
+it("a mail is sent once, however often it is queued; one without an address ends as a dead letter", async () => {
+  const queue = (...mails: object[]): Promise<Response> =>
+    call("POST", "/mails", { body: JSON.stringify(mails) });
+  const look = async (mail: string): Promise<unknown> => json(await call("GET", `/mails/${mail}`));
+  const mail = { id, to: "ann@example.org" };
+  const queued = await queue(mail, mail, { id: `${id}-bad`, to: "nobody" }, mail);
+  expect([queued.status, await json(queued)]).toEqual([202, { queued: 4 }]);
+  await vi.waitFor(async () => expect(await look(`${id}-bad`)).toEqual({ sent: 0, dead: 1 }), {
+    timeout: 25_000,
+    interval: 250,
+  });
+  expect(await look(id)).toEqual({ sent: 1, dead: 0 });
+});
+
+it("a night's report is written once, however often its cron trigger fires", async () => {
+  const scheduledTime = Date.UTC(2031, 4, 17, 3);
+  for (let delivery = 0; delivery < 2; delivery += 1) {
+    const ctx = createExecutionContext();
+    const controller = createScheduledController({ scheduledTime, cron: "0 3 * * *" });
+    await example.scheduled(controller, env, ctx);
+    await waitOnExecutionContext(ctx);
+  }
+  expect(await json(await call("GET", "/reports/2031-05-17"))).toEqual({ written: 1 });
+  await command("DEL", "leasehold:done:cron:report:0 3 * * *:2031-05-17T03:00:00.000Z");
+});
+
 it("a job responds first, and continues under its lock until it is done", async () => {
   expect((await call("GET", `/jobs/${id}`)).status).toBe(404);
   expect((await call("POST", `/jobs/${id}`)).status).toBe(202);
@@ -131,6 +163,9 @@ it.each<[string, string, string?]>([
   ["POST", "/transfers", '{"account":17}'],
   ["POST", "/webhooks/payments", '{"id":"a b"}'],
   ["POST", "/webhooks/payments", "{"],
+  ["POST", "/mails", "{}"],
+  ["POST", "/mails", "[null]"],
+  ["POST", "/mails", '[{"id":"a b","to":"x"}]'],
   ["GET", "/locks/%00"],
   ["DELETE", `/locks/${"x".repeat(1_001)}`],
   ["DELETE", "/locks/%EF%BF%BD"],
@@ -168,7 +203,8 @@ describe("the administration", () => {
     const answers = ["Bearer undefined", "Bearer ", asAdmin.headers.authorization].map(
       async (authorization) => {
         const init = { headers: { authorization } };
-        return (await example.request(`/locks/${key}`, init, bindings)).status;
+        const request = new Request(`http://worker.test/locks/${key}`, init);
+        return (await example.fetch(request, bindings)).status;
       },
     );
     for (const status of await Promise.all(answers)) expect([400, 401]).toContain(status);

@@ -19,6 +19,17 @@ export default defineProject({
             UPSTASH_REDIS_REST_TOKEN: session.token,
             ADMIN_TOKEN: "admin-of-the-tests",
           },
+          // Beside those of the example.
+          queueProducers: { CHORES: { queueName: "chores" } },
+          queueConsumers: {
+            chores: {
+              maxBatchSize: 100,
+              maxBatchTimeout: 1,
+              maxRetries: 3,
+              deadLetterQueue: "dead-chores",
+            },
+            "dead-chores": { maxBatchTimeout: 1 },
+          },
         },
       };
     }),

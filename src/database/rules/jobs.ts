@@ -13,8 +13,8 @@ import {
   lockName,
   processName,
   remember,
-  rememberAll,
   resultName,
+  tombstoneName,
   whereThereIsRoom,
   type RuleSettings,
   type RuleStore,
@@ -28,7 +28,12 @@ export function admitByRules(
 ): AdmitOutcome {
   const record = recallByRules(store, request.resultKey);
   if (record === null) return acquireByRules(store, request, settings);
-  rememberAll(store, request.claims, "refused", settings);
+  // A copy of the admission of a run that has ended leaves word of that.
+  for (const { lockData } of request.claims) {
+    const name = tombstoneName(lockData.ownerHash);
+    store.lengthen(name, settings.graceMs);
+    if (store.get(name) === undefined) remember(store, lockData.ownerHash, "refused", settings);
+  }
   return { status: "remembered", record };
 }
 

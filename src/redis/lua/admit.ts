@@ -17,7 +17,9 @@ const ADMIT = /* @__PURE__ */ jobsScript(
   local done = redis.pcall("GET", KEYS[1])
   if type(done) == "table" then done = done.err end
   if not done or done == "" then return acquire({ unpack(KEYS, 2) }, ARGV) end
-  redis.pcall("SET", KEYS[5], "refused", "PX", ARGV[4])
+  -- A copy of the admission of a run that has ended leaves word of that. This write needs no room, and makes some.
+  redis.call("PEXPIRE", KEYS[5], ARGV[4])
+  redis.pcall("SET", KEYS[5], "refused", "NX", "PX", ARGV[4])
   return { "REMEMBERED", done }
 end`,
   { name: "acquire", script: ACQUIRE },

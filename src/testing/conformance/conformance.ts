@@ -9,6 +9,7 @@ import { identity } from "./identity.ts";
 import { inspection } from "./inspection.ts";
 import { jobs } from "./jobs.ts";
 import { jobsTogether } from "./jobs-together.ts";
+import { jobsJoined } from "./jobs-joined.ts";
 import { jobsFull } from "./jobs-full.ts";
 import { liveness } from "./liveness.ts";
 import { neverResurrect } from "./never-resurrect.ts";
@@ -70,6 +71,7 @@ function definitions(): readonly Definition[] {
     ...fences,
     ...garbage,
     ...jobs,
+    ...jobsJoined,
     ...jobsTogether,
     ...jobsFull,
   ];

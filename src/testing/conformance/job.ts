@@ -20,18 +20,21 @@ export class Run {
   readonly done: StoredName;
   readonly #scene: Scene;
   readonly #key: string;
+  readonly #input: { readonly fingerprint?: string };
 
-  constructor(scene: Scene, key = "job") {
+  constructor(scene: Scene, key = "job", fingerprint?: string) {
     this.#scene = scene;
     this.#key = key;
-    this.owner = scene.owner(`once:${key}`);
+    this.#input = fingerprint === undefined ? {} : { fingerprint };
+    this.owner = scene.owner(`once:${key}`, this.#input);
     this.done = `done:${key}`;
   }
 
   get record(): ResultRecord {
     const { ownerHash, fence } = this.owner;
     const completedAt = "2020-01-01T00:00:00.000Z";
-    return { ownerHash, ...(fence === undefined ? {} : { fence }), completedAt, result: '"text"' };
+    const base = { ownerHash, ...(fence === undefined ? {} : { fence }), completedAt };
+    return { ...base, ...this.#input, result: '"text"' };
   }
 
   async admit(ttlMs: number = TTL_MS): Promise<JobOutcome<AdmitOutcome>> {

@@ -1,6 +1,8 @@
+import { jobOperations } from "../../database/operations.ts";
 import { define, type Definition } from "./definition.ts";
-import { Run } from "./job.ts";
+import { Run, admitAll } from "./job.ts";
 import { whileFull } from "./expiry-first.ts";
+import type { Scene } from "./scene.ts";
 import { has, same } from "./verify.ts";
 
 /** O4: a result that cannot be kept wedges nothing, and what is told of it is true. */
@@ -9,7 +11,7 @@ export const jobsFull: readonly Definition[] = [
     "O4 a completion on a full database frees the job, and says what became of the result",
     ["full", "results", "storage"],
     async (scene) => {
-      const run = new Run(scene);
+      const run = new Run(scene, "job", "input");
       await run.isAdmitted();
       await whileFull(scene, async () => {
         const outcome = await run.complete();
@@ -25,6 +27,27 @@ export const jobsFull: readonly Definition[] = [
         );
       });
       await scene.absent(run.owner.lock, run.owner.proc);
+    },
+  ),
+
+  define(
+    "O7 of jobs completed together on a full database each is told what is kept of it",
+    ["full", "results", "storage"],
+    async (scene) => {
+      const runs = ["one", "lost", "two", "three"].map((key) => new Run(scene, key));
+      await admitAll(scene, runs);
+      await scene.storage.remove("lock:once:lost");
+      await whileFull(scene, async () => {
+        const requests = runs.map((run) => run.request());
+        const outcomes = await jobOperations(scene.database).complete(requests);
+        for (const [at, run] of runs.entries()) {
+          const outcome = outcomes[at];
+          const kept = outcome !== undefined && "kept" in outcome ? outcome.kept : outcome?.status;
+          // Redis has room for those that come after one that has freed something.
+          same(kept, await keptOf(scene, run), `what is told of ${run.done}`);
+          await scene.absent(run.owner.lock, run.owner.proc);
+        }
+      });
     },
   ),
 
@@ -49,3 +72,12 @@ export const jobsFull: readonly Definition[] = [
     },
   ),
 ];
+
+/** What a completion has to say of a run; "missing" of one whose lock had been lost. */
+async function keptOf({ storage }: Scene, { done, record, owner }: Run): Promise<string> {
+  const { result: _, ...marker } = record;
+  const text = await storage.read(done);
+  if (text === JSON.stringify(record)) return "result";
+  if (text === JSON.stringify(marker)) return "marker";
+  return owner.lock === "lock:once:lost" ? "missing" : "no";
+}

@@ -108,6 +108,19 @@ export const jobs: readonly Definition[] = [
   ),
 
   define(
+    "O2 a completion sent again succeeds, though a late copy of its admission came and all is forgotten",
+    ["results", "storage"],
+    async (scene) => {
+      const run = new Run(scene);
+      await run.isAdmitted();
+      await run.completes();
+      await run.finds(run);
+      await scene.storage.remove(run.done);
+      await run.completes("unknown");
+    },
+  ),
+
+  define(
     "O2 a run whose lock has expired cannot complete",
     ["results", "storage"],
     async (scene) => {

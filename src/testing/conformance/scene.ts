@@ -89,6 +89,8 @@ export interface OwnerOptions {
   readonly trace?: string;
   /** What the record says; null leaves it out, as distributed-locker does. */
   readonly livenessMs?: number | null;
+  /** Of a job's input. */
+  readonly fingerprint?: string;
 }
 
 interface Asked {
@@ -111,12 +113,16 @@ export class Owner {
   readonly #scene: Scene;
 
   constructor(scene: Scene, keys: readonly [string, ...string[]], options: OwnerOptions) {
-    const { trace, livenessMs = TTL_MS } = options;
+    const { trace, livenessMs = TTL_MS, fingerprint } = options;
+    const extra = {
+      ...(livenessMs === null ? {} : { livenessMs }),
+      ...(fingerprint === undefined ? {} : { fingerprint }),
+    };
     const processHash = `conformance/${systemRuntime.randomId()}`;
     const claim = (key: string): Claim => {
       const ownerHash = formatOwnerHash(key, processHash, trace);
       const lockData = scene.database.createLockData({ ownerHash, processHash, trace });
-      return { key, lockData: livenessMs === null ? lockData : { ...lockData, livenessMs } };
+      return { key, lockData: { ...lockData, ...extra } };
     };
     const [first, ...rest] = keys;
     this.#scene = scene;

@@ -17,9 +17,17 @@ export const JOBS: readonly LuaMutant[] = [
   {
     name: "O1: an admission that finds a completion leaves no tombstone",
     script: "admit",
-    find: '  redis.pcall("SET", KEYS[5], "refused", "PX", ARGV[4])\n',
+    find: '  redis.pcall("SET", KEYS[5], "refused", "NX", "PX", ARGV[4])\n',
     replace: "",
     guarantee: "O1 an admission that found a completion creates nothing once that is forgotten",
+  },
+  {
+    name: "O1: a late copy of an admission overwrites what became of its run",
+    script: "admit",
+    find: '"refused", "NX", "PX"',
+    replace: '"refused", "PX"',
+    guarantee:
+      "O2 a completion sent again succeeds, though a late copy of its admission came and all is forgotten",
   },
   {
     name: "O2: a completion checks neither owner nor fence",
@@ -145,8 +153,8 @@ export const JOBS: readonly LuaMutant[] = [
   {
     name: "O4: an admission that finds a completion fails when there is no room for its tombstone",
     script: "admit",
-    find: 'redis.pcall("SET", KEYS[5], "refused", "PX", ARGV[4])',
-    replace: 'redis.call("SET", KEYS[5], "refused", "PX", ARGV[4])',
+    find: '  redis.call("PEXPIRE", KEYS[5], ARGV[4])\n  redis.pcall(',
+    replace: "  redis.call(",
     guarantee: "O4 a completed job is recognized on a full database",
   },
   {

@@ -1,4 +1,5 @@
 import { after } from "next/server";
+import { requestContext } from "leasehold/vercel";
 import { locks, refuse } from "@/lib/locks";
 
 type Params = { params: Promise<{ id: string }> };
@@ -8,7 +9,7 @@ export async function POST(_: Request, { params }: Params): Promise<Response> {
   const pay = async (fence: number | undefined) => Response.json({ paid: id, fence });
   const once = { retry: { maxRetries: 0 } };
   return locks
-    .forRequest({ waitUntil: after })
+    .forRequest(requestContext({ after }))
     .withLock(`pay:${id}`, (lock) => pay(lock.fence), once)
     .catch(refuse);
 }
