@@ -201,7 +201,7 @@ export class LockService {
     work: JobWork<T>,
     options: OnceOptions<T> = {},
   ): Promise<OnceOutcome<T>> {
-    const plan = resolveOnce("once", options, this.#settings);
+    const plan = resolveOnce(options, this.#settings);
     const { maxTtl } = this.#settings;
     const session = this.#session ?? this.#settings.openSession();
     return runOnce({ key: checkKey(key), work, plan, session, maxTtl });

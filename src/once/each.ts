@@ -1,4 +1,4 @@
-import { checkOneOf, checkType, show } from "../check.ts";
+import { checkOneOf, checkOptions, checkType, show, type OptionNames } from "../check.ts";
 import { LockConfigurationError } from "../errors.ts";
 import { checkKey } from "../key.ts";
 import type { Lock } from "../lock.ts";
@@ -24,6 +24,21 @@ export interface OnceEachOptions<Item, T> extends Omit<
   readonly fingerprint?: ((item: Item) => string) | undefined;
 }
 
+const ONCE_EACH_OPTIONS: OptionNames<OnceEachOptions<unknown, unknown>> = {
+  key: true,
+  work: true,
+  remember: true,
+  ifRunning: true,
+  fingerprint: true,
+  attach: true,
+  maxResultBytes: true,
+  codec: true,
+  ttl: true,
+  autoRenew: true,
+  trace: true,
+  signal: true,
+};
+
 /** Results that JSON would change need a codec. */
 export type WithCodec<T> = [T] extends [Json<T>] ? unknown : { readonly codec: Codec<T> };
 
@@ -44,14 +59,14 @@ export async function runEach<Item, T>(
   if (!Array.isArray(items)) {
     throw new LockConfigurationError("items", `must be an array, but is ${show(items)}`);
   }
-  checkType("options", options, "object");
+  checkOptions("onceEach", options, ONCE_EACH_OPTIONS);
   const { key, work, attach, fingerprint, ...rest } = options;
   checkType("key", key, "function");
   checkType("work", work, "function");
   checkOneOf("ifRunning", rest.ifRunning ?? "skip", ["skip", "throw"]);
   if (attach !== undefined) checkType("attach", attach, "function");
   if (fingerprint !== undefined) checkType("fingerprint", fingerprint, "function");
-  const common = resolveOnce("onceEach", rest, settings);
+  const common = resolveOnce(rest, settings);
   const jobs = items.map((item: Item) => ({
     key: checkKey(key(item)),
     work: (lock: Lock) => work(item, lock),

@@ -78,11 +78,10 @@ export interface OncePlan {
 
 /** @throws LockConfigurationError naming the option and its value */
 export function resolveOnce<T>(
-  what: string,
   options: OnceOptions<T>,
   settings: ServiceSettings,
 ): OncePlan {
-  checkOptions(what, options, ONCE_OPTIONS);
+  checkOptions("once", options, ONCE_OPTIONS);
   const { remember = DAY_MS, ifRunning = "skip", fingerprint, codec, ...rest } = options;
   const { maxResultBytes = MAX_RESULT_BYTES, attach, ...lock } = rest;
   checkRemember(remember);
