@@ -32,7 +32,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "database/rules/renew.ts",
     find: "stored?.ownerHash === lockData.ownerHash && stored.fence === lockData.fence",
     replace: "stored?.ownerHash === lockData.ownerHash",
-    seed: 1109,
+    seed: 1624,
   },
   {
     name: "R4: a release leaves no tombstone",
@@ -93,7 +93,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "lease/attempt.ts",
     find: `if (classifyFailure(error).applied === "unknown") this.#isOpen = true;`,
     replace: "",
-    seed: 6,
+    seed: 13,
   },
   {
     name: "R12: an aborted signal decides instead of the release",
@@ -167,7 +167,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "upstash/rest-client.ts",
     find: "throw new Error(`HTTP ${response.status} without an answer of Redis`)",
     replace: 'throw new Error("LOADING")',
-    seed: 653,
+    seed: 1967,
   },
   {
     name: "a request that nobody waits for is left open",
@@ -255,35 +255,6 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 1,
   },
   {
-    name: "an attach takes a key that is free",
-    file: "database/rules/acquire.ts",
-    find: "request.handedOff !== undefined && isShort",
-    replace: "request.handedOff === null && isShort",
-    seed: 6,
-  },
-  {
-    name: "an attach takes from whoever holds the key",
-    file: "database/rules/acquire.ts",
-    find: "return isNamed && (fence === undefined",
-    replace:
-      "if (fence !== undefined) return holder !== null;\n  return isNamed && (fence === undefined",
-    seed: 1,
-  },
-  {
-    name: "an attach compares owners and no fences",
-    file: "database/rules/acquire.ts",
-    find: "isAlive && holder.fence === fence",
-    replace: "isAlive",
-    seed: 1_977,
-  },
-  {
-    name: "an attach does not check the liveness",
-    file: "database/rules/acquire.ts",
-    find: "isAlive && holder.fence === fence",
-    replace: "holder.fence === fence",
-    seed: 277,
-  },
-  {
     name: "O2: a completion sent again does not look for what it stored",
     file: "database/rules/jobs.ts",
     find: "if (record?.ownerHash !== ownerHash) return undefined;",
@@ -342,5 +313,34 @@ export const MUTANTS: readonly Mutant[] = [
     find: "...(fingerprint === undefined ? {} : { fingerprint }),",
     replace: "",
     seed: 334,
+  },
+  {
+    name: "an attach takes a key that is free",
+    file: "database/rules/acquire.ts",
+    find: "request.handedOff !== undefined && isShort",
+    replace: "request.handedOff === null && isShort",
+    seed: 6,
+  },
+  {
+    name: "an attach takes from whoever holds the key",
+    file: "database/rules/acquire.ts",
+    find: "return isNamed && (fence === undefined",
+    replace:
+      "if (fence !== undefined) return holder !== null;\n  return isNamed && (fence === undefined",
+    seed: 4,
+  },
+  {
+    name: "an attach compares owners and no fences",
+    file: "database/rules/acquire.ts",
+    find: "isAlive && holder.fence === fence",
+    replace: "isAlive",
+    seed: 1977,
+  },
+  {
+    name: "an attach does not check the liveness",
+    file: "database/rules/acquire.ts",
+    find: "isAlive && holder.fence === fence",
+    replace: "holder.fence === fence",
+    seed: 277,
   },
 ];
