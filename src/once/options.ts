@@ -77,10 +77,7 @@ export interface OncePlan {
 }
 
 /** @throws LockConfigurationError naming the option and its value */
-export function resolveOnce<T>(
-  options: OnceOptions<T>,
-  settings: ServiceSettings,
-): OncePlan {
+export function resolveOnce<T>(options: OnceOptions<T>, settings: ServiceSettings): OncePlan {
   checkOptions("once", options, ONCE_OPTIONS);
   const { remember = DAY_MS, ifRunning = "skip", fingerprint, codec, ...rest } = options;
   const { maxResultBytes = MAX_RESULT_BYTES, attach, ...lock } = rest;
