@@ -13,6 +13,7 @@ export type {
   Claim,
   CompleteRequest,
   Grant,
+  HandedOff,
   Inspection,
   JobOperations,
   JobOutcome,
@@ -50,7 +51,12 @@ export {
 } from "./errors.ts";
 export type { Events } from "./events.ts";
 export type { LockEvent } from "./lock-events.ts";
-export type { AcquireOptions, LockServiceOptions, RequestContext } from "./lock-options.ts";
+export type {
+  AcquireOptions,
+  LockServiceOptions,
+  RequestContext,
+  TryOptions,
+} from "./lock-options.ts";
 export type { LockInfo } from "./lock-info.ts";
 export { LockService } from "./lock-service.ts";
 export type { Lock } from "./lock.ts";

@@ -40,6 +40,8 @@ export type LockEvent =
   | (LockIdentity & { readonly type: "lost"; readonly error: LockLostError })
   | (LockIdentity & { readonly type: "maxHold" })
   | (LockIdentity & { readonly type: "released"; readonly heldMs: number })
+  /** It has ended here, for another process to attach. */
+  | (LockIdentity & { readonly type: "detached"; readonly heldMs: number })
   | (LockIdentity & { readonly type: "releaseFailed"; readonly error: unknown })
   /** A job has completed, and its result cannot be kept: it is remembered without it, if at all. */
   | (LockIdentity & { readonly type: "resultNotKept"; readonly error: unknown });

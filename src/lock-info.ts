@@ -34,7 +34,9 @@ export async function forceRelease(settings: ServiceSettings, key: string): Prom
   return sendTwice(() => settings.database.forceDelete(settings.keyPrefix + key, owner));
 }
 
-export function toLockInfo({ lockData, remainingMs, alive }: Inspection): LockInfo {
+export function toLockInfo(seen: Inspection | null): LockInfo | null {
+  if (seen === null) return null;
+  const { lockData, remainingMs, alive } = seen;
   if (lockData === null) return { ...UNREADABLE, remainingMs, alive };
   const { ownerHash, trace = null, fence = null, acquiredAt, extendedAt } = lockData;
   return { holder: ownerHash, trace, fence, remainingMs, alive, acquiredAt, extendedAt };

@@ -18,6 +18,7 @@ import { checkOperations, type LockOperations } from "./database/operations.ts";
 import { LockConfigurationError } from "./errors.ts";
 import { Emitter } from "./events.ts";
 import { checkKeyPrefix, checkTrace } from "./key.ts";
+import { Session } from "./lease/session.ts";
 import type { LeaseTerms } from "./lease/terms.ts";
 import type { LockEvent } from "./lock-events.ts";
 import { DEFAULT_RETRY, resolveRetry, type RetryOptions, type RetryPlan } from "./retry.ts";
@@ -79,6 +80,9 @@ export interface AcquireOptions {
   /** Cancels waiting for the lock; never a release. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Options of an acquisition that never waits. */
+export type TryOptions = Omit<AcquireOptions, "retry" | "waitTimeout">;
 
 export const SERVICE_OPTIONS: OptionNames<LockServiceOptions> = {
   database: true,
@@ -150,6 +154,17 @@ export class ServiceSettings {
     this.defaults = resolveTerms({}, this);
   }
 
+  /** What a call with these options requests. @throws LockConfigurationError naming the option */
+  terms(options: AcquireOptions | undefined): LeaseTerms {
+    return options === undefined ? this.defaults : resolveTerms(options, this);
+  }
+
+  openSession(database: LockOperations = this.database): Session {
+    const { runtime, waitUntil, keyPrefix, emitter } = this;
+    const emit = (event: LockEvent): void => emitter.emit(event);
+    return new Session({ database, runtime, waitUntil, keyPrefix, emit });
+  }
+
   /** These settings for one request. What is left out stays as it was. */
   boundTo(context: RequestContext): ServiceSettings {
     checkType("context", context, "object");
@@ -185,7 +200,10 @@ function checkContext({ waitUntil, deadline, signal }: LockServiceOptions): void
  */
 export function resolveTerms(
   options: AcquireOptions,
-  settings: Omit<ServiceSettings, "defaults" | "boundTo">,
+  settings: Pick<
+    ServiceSettings,
+    "defaultTtl" | "maxTtl" | "retry" | "autoRenew" | "deadline" | "signal"
+  >,
 ): LeaseTerms {
   checkOptions("an acquisition", options, ACQUIRE_OPTIONS);
   const { ttl = settings.defaultTtl, waitTimeout, trace, signal } = options;
@@ -204,6 +222,11 @@ export function resolveTerms(
     deadline: settings.deadline,
     signals: [signal, settings.signal].filter((source) => source !== undefined),
   };
+}
+
+/** The same for a call that never waits. */
+export function withoutWaiting(terms: LeaseTerms): LeaseTerms {
+  return { ...terms, waitTimeout: 0, retry: { ...terms.retry, maxRetries: 0 } };
 }
 
 /**

@@ -1,20 +1,21 @@
 import { checkType } from "./check.ts";
-import type { LockOperations } from "./database/operations.ts";
 import { LockConfigurationError } from "./errors.ts";
 import type { Events } from "./events.ts";
 import { checkKey, checkLockKeys } from "./key.ts";
 import { Acquire } from "./lease/acquire.ts";
+import { readHandOff } from "./lease/hand-off.ts";
 import { refused } from "./lease/refusal.ts";
-import { Session } from "./lease/session.ts";
+import type { Session } from "./lease/session.ts";
 import type { LeaseTerms } from "./lease/terms.ts";
 import { forceRelease, lookAt, toLockInfo, type LockInfo } from "./lock-info.ts";
 import type { LockEvent } from "./lock-events.ts";
 import {
   ServiceSettings,
-  resolveTerms,
+  withoutWaiting,
   type AcquireOptions,
   type LockServiceOptions,
   type RequestContext,
+  type TryOptions,
 } from "./lock-options.ts";
 import { Lock, runUnder } from "./lock.ts";
 import {
@@ -50,7 +51,7 @@ export class LockService {
   /** @throws LockConfigurationError naming the option and its value */
   constructor(options: LockServiceOptions) {
     this.#settings = options instanceof ServiceSettings ? options : new ServiceSettings(options);
-    if (this.#settings.isBound) this.#session = this.#openSession();
+    if (this.#settings.isBound) this.#session = this.#settings.openSession();
   }
 
   /** What happens to the locks of this service and of those bound from it. */
@@ -80,8 +81,7 @@ export class LockService {
    * @example const lock = await locks.acquire("order:17", { ttl: 10_000, waitTimeout: 5_000 });
    */
   async acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock> {
-    const terms = this.#terms(options);
-    const outcome = await this.#acquire(checkLockKeys(key), terms);
+    const outcome = await this.#acquire(checkLockKeys(key), this.#settings.terms(options));
     if (outcome.status === "held") throw refused(outcome);
     return new Lock(outcome.lease, this.#settings.maxTtl);
   }
@@ -92,14 +92,26 @@ export class LockService {
    * @throws LockAcquisitionError with reason `error` or `aborted`
    * @throws LockConfigurationError before anything is sent
    */
-  async tryAcquire(
-    key: string | readonly string[],
-    options?: Omit<AcquireOptions, "retry" | "waitTimeout">,
-  ): Promise<Lock | null> {
-    const terms = this.#terms(options);
-    const once = { ...terms, waitTimeout: 0, retry: { ...terms.retry, maxRetries: 0 } };
-    const outcome = await this.#acquire(checkLockKeys(key), once);
+  async tryAcquire(key: string | readonly string[], options?: TryOptions): Promise<Lock | null> {
+    const terms = withoutWaiting(this.#settings.terms(options));
+    const outcome = await this.#acquire(checkLockKeys(key), terms);
     return outcome.status === "held" ? null : new Lock(outcome.lease, this.#settings.maxTtl);
+  }
+
+  /**
+   * Goes on with what `detach` has handed off, under a new token and fence; it never waits, and succeeds once.
+   *
+   * @throws LockAcquisitionError with reason `held` (another has it by now), `error` or `aborted`
+   * @throws LockLostError when it has ended before
+   * @throws LockConfigurationError for any other string than `lock.detach()` of such a service returns
+   * @example const lock = await locks.attach(message.lock);
+   */
+  async attach(handOff: string, options?: TryOptions): Promise<Lock> {
+    const { keys, handedOff } = readHandOff("handOff", handOff, this.#settings);
+    const terms = withoutWaiting(this.#settings.terms(options));
+    const outcome = await this.#acquire(checkLockKeys(keys), { ...terms, handedOff });
+    if (outcome.status === "held") throw refused(outcome);
+    return new Lock(outcome.lease, this.#settings.maxTtl);
   }
 
   /**
@@ -148,8 +160,7 @@ export class LockService {
    * @throws DatabaseError when there is no answer
    */
   async inspect(key: string): Promise<LockInfo | null> {
-    const seen = await lookAt(this.#settings, key);
-    return seen === null ? null : toLockInfo(seen);
+    return toLockInfo(await lookAt(this.#settings, key));
   }
 
   /**
@@ -190,9 +201,9 @@ export class LockService {
     work: JobWork<T>,
     options: OnceOptions<T> = {},
   ): Promise<OnceOutcome<T>> {
-    const plan = resolveOnce("once", options, this.#settings);
+    const plan = resolveOnce(options, this.#settings);
     const { maxTtl } = this.#settings;
-    const session = this.#session ?? this.#openSession();
+    const session = this.#session ?? this.#settings.openSession();
     return runOnce({ key: checkKey(key), work, plan, session, maxTtl });
   }
 
@@ -208,7 +219,7 @@ export class LockService {
     items: readonly Item[],
     options: OnceEachOptions<Item, T> & WithCodec<T>,
   ): Promise<readonly OnceEachOutcome<T>[]> {
-    return runEach(items, options, this.#settings, (database) => this.#openSession(database));
+    return runEach(items, options, this.#settings);
   }
 
   /**
@@ -233,18 +244,7 @@ export class LockService {
     return forgetJob(this.#settings, key);
   }
 
-  #terms(options: AcquireOptions | undefined): LeaseTerms {
-    const settings = this.#settings;
-    return options === undefined ? settings.defaults : resolveTerms(options, settings);
-  }
-
   #acquire(keys: readonly [string, ...string[]], terms: LeaseTerms): ReturnType<Acquire["run"]> {
-    return new Acquire(this.#session ?? this.#openSession(), keys, terms).run();
-  }
-
-  #openSession(database: LockOperations = this.#settings.database): Session {
-    const { runtime, waitUntil, keyPrefix, emitter } = this.#settings;
-    const emit = (event: LockEvent): void => emitter.emit(event);
-    return new Session({ database, runtime, waitUntil, keyPrefix, emit });
+    return new Acquire(this.#session ?? this.#settings.openSession(), keys, terms).run();
   }
 }

@@ -1,5 +1,6 @@
 import { checkTtl } from "./check.ts";
 import { LockExtensionError, LockLostError, LockNotOwnedError, isLockError } from "./errors.ts";
+import { writeHandOff } from "./lease/hand-off.ts";
 import type { Lease } from "./lease/lease.ts";
 import { isOwnRelease } from "./lease/release.ts";
 
@@ -47,6 +48,11 @@ export class Lock {
     return this.#lease.expiresAt(this.#lease.context.runtime.now());
   }
 
+  /** Whether it was handed off: see {@link Lock.detach}. */
+  get isDetached(): boolean {
+    return this.#lease.isDetached;
+  }
+
   /** Whether renewals go on. False after stopAutoRenew, loss, release and maxHold. */
   get isAutoRenewing(): boolean {
     return this.#lease.isRenewing;
@@ -65,6 +71,7 @@ export class Lock {
    *
    * @throws LockNotOwnedError when it was no longer owned by this token
    * @throws LockReleaseUnknownError after two sends without an answer; it is retried in the background
+   * @throws LockLostError when it was detached
    */
   async release(): Promise<void> {
     const released = (this.#released ??= this.#release());
@@ -79,6 +86,7 @@ export class Lock {
   }
 
   async #release(): Promise<void> {
+    if (this.isDetached) this.assertHeld();
     const verdict = await this.#lease.release();
     if (!isOwnRelease(verdict)) throw new LockNotOwnedError(this.key, this.token);
   }
@@ -140,13 +148,36 @@ export class Lock {
     throw this.#lease.checkLoss() ?? new LockNotOwnedError(this.key, this.token);
   }
 
+  /**
+   * Hands the lock off: returns a string with which `LockService.attach`, in any process, goes on with it.
+   * Here it has ended: the signal aborts, nothing is renewed, and a release is refused. It must be
+   * attached before its TTL ends: `extend` it first if that may take long. The string is a credential.
+   *
+   * @throws LockLostError, LockNotOwnedError when it is no longer held
+   * @throws LockConfigurationError when the database cannot hand locks off (`capabilities.handOff`)
+   * @example await queue.send({ orderId, lock: lock.detach() });
+   */
+  detach(): string {
+    this.assertHeld();
+    const handOff = writeHandOff(this.#lease);
+    this.#lease.detach();
+    return handOff;
+  }
+
   /** Lets the lock expire with its TTL. */
   stopAutoRenew(): void {
     this.#lease.stopRenewing();
   }
 
+  /** Also one that was detached, unless it was attached by now; but for one of another copy of the package. */
+  static async releaseAfterError(lock: Lock): Promise<void> {
+    if (!lock.isDetached || !(#lease in lock)) return lock[Symbol.asyncDispose]();
+    await lock.#lease.release().catch(() => {}); // Sends that failed have been reported.
+  }
+
   /** Releases, for `await using`. Never throws: a loss shows on the signal, a failure in the events. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.isDetached) return;
     try {
       await this.release();
     } catch (error) {
@@ -159,8 +190,8 @@ export class Lock {
 }
 
 /**
- * Runs `work` under a lock, and releases the lock whatever happens. The error of `work` wins over
- * one of the release.
+ * Runs `work` under a lock, and releases the lock whatever happens, unless the work has detached it. The
+ * error of `work` wins over one of the release.
  *
  * @throws LockLostError with `result` when another may have held it meanwhile
  */
@@ -179,7 +210,7 @@ export async function releaseOnError<T>(
   try {
     return await work();
   } catch (error) {
-    await lock[Symbol.asyncDispose]();
+    await Lock.releaseAfterError(lock);
     throw error;
   }
 }
@@ -204,6 +235,7 @@ export async function conclude<Verdict>(
   result: unknown,
   release: () => Promise<Verdict>,
 ): Promise<Verdict | undefined> {
+  if (lock.isDetached) return undefined;
   const wasValid = !lock.signal.aborted;
   try {
     return await release();

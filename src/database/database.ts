@@ -107,6 +107,7 @@ export abstract class Database implements LockOperations, LockPrimitives {
       severalKeys: false,
       tombstones: false,
       results: false,
+      handOff: false,
     };
   }
 

@@ -18,6 +18,8 @@ export interface Capabilities {
   readonly tombstones: boolean;
   /** It remembers results: the {@link JobOperations} are there. Needs fences and tombstones. */
   readonly results: boolean;
+  /** A lock can pass from one owner to the next: `acquire` heeds `handedOff`. Needs fences and tombstones. */
+  readonly handOff: boolean;
 }
 
 /**
@@ -136,11 +138,18 @@ export interface Suspect {
   readonly processHash: string;
 }
 
+/** A holder that hands its lock off. */
+export interface HandedOff extends Suspect {
+  readonly fence: number;
+}
+
 /** All claims of a request share one `processHash`; all are granted, or none. */
 export interface AcquireRequest extends LeaseTimes {
   readonly claims: readonly Claim[];
   /** Holders to take over from, if their process is gone. */
   readonly suspects: readonly Suspect[];
+  /** Instead, the holder of each claim, to take over from while it is alive: nothing free is taken. */
+  readonly handedOff?: readonly HandedOff[] | undefined;
 }
 
 /** Somebody else holds a key. */
@@ -164,7 +173,7 @@ export interface Grant {
 export type AcquireOutcome =
   | Grant
   | Refusal
-  /** This owner hash was refused, or its lock has ended: it can never acquire again. */
+  /** This owner hash was refused, or its lock or the one handed off has ended: it can never acquire. */
   | { readonly status: "gone" }
   /** This owner hash holds the lock, but its liveness ended: it can never acquire again. */
   | { readonly status: "lost" };

@@ -10,9 +10,11 @@ import type {
 } from "../database/operations.ts";
 import {
   LockConfigurationError,
+  LockLostError,
   classifyFailure,
   isLockError,
   type LockAcquisitionReason,
+  type LockError,
 } from "../errors.ts";
 import { RESEND_PAUSES, backoffDelay } from "../retry.ts";
 import { elapsed, linkSignals, type Instant, type Runtime } from "../runtime.ts";
@@ -28,6 +30,9 @@ const MAX_RESENDS = 2;
 /** Ends a call on a database that reports dead holders or used-up owner hashes forever. */
 const MAX_ROUNDS = 1_000;
 
+/** Why what was handed off is not there. */
+const ENDED = "it was attached before, released or forced, or its time ran out before this attach";
+
 /** Spreads out waiters that all sleep until the same lock expires. */
 const WAKE_SPREAD_MS = 50;
 
@@ -42,6 +47,8 @@ export class Acquire implements AttemptLimits {
   readonly #started: Instant;
   /** Holders that may be dead, by key. */
   readonly #suspects: Map<string, Suspect> = new Map();
+  /** Holders that hand the lock off, until they have been asked. */
+  #handedOff: LeaseTerms["handedOff"];
   readonly #rollbacks: Promise<void>[] = [];
   /** Sends repeated because the outcome of one was unknown. */
   #resends = 0;
@@ -51,6 +58,7 @@ export class Acquire implements AttemptLimits {
     this.#session = session;
     this.#keys = keys;
     this.#terms = terms;
+    this.#handedOff = terms.handedOff;
     this.#runtime = session.context.runtime;
     this.#started = this.#runtime.now();
   }
@@ -80,6 +88,7 @@ export class Acquire implements AttemptLimits {
       return { status: "acquired", lease };
     } catch (error) {
       if (isLockError(error, "LOCK_ACQUISITION")) this.#failed(this.#keys[0], error.reason);
+      if (isLockError(error, "LOCK_LOST")) this.#failed(this.#keys[0], "held");
       throw error;
     } finally {
       abort.abort();
@@ -125,13 +134,25 @@ export class Acquire implements AttemptLimits {
     for (let round = 1; ; round += 1) {
       const outcome = await this.#attempt(signal);
       if (outcome.status === "granted" || outcome.status === "remembered") return outcome;
-      const mayGoOn = this.budgetLeft() > 0 && round < MAX_ROUNDS;
+      const mayGoOn = !this.#isAttach && this.budgetLeft() > 0 && round < MAX_ROUNDS;
       if (outcome.status !== "held") {
-        if (!mayGoOn) throw acquisitionFailed(this.#keys[0], "its token was used up");
-      } else if (!this.#suspect(outcome) || !mayGoOn) {
+        if (!mayGoOn) throw this.#usedUp();
+      } else if (!mayGoOn || !this.#suspect(outcome)) {
         return { ...outcome, key: outcome.key.slice(keyPrefix.length) };
       }
     }
+  }
+
+  /** Only what is handed off is wanted, and only once. */
+  get #isAttach(): boolean {
+    return this.#terms.handedOff !== undefined && this.#terms.job === undefined;
+  }
+
+  #usedUp(): LockError {
+    const [key] = this.#keys;
+    return this.#isAttach
+      ? new LockLostError(key, ENDED)
+      : acquisitionFailed(key, "its token was used up");
   }
 
   /** One attempt under a name of its own, rolled back unless it wins. */
@@ -139,7 +160,11 @@ export class Acquire implements AttemptLimits {
     const attempt = new Attempt(this.#session.context, this.#keys, this.#terms);
     let isWon = false;
     try {
-      const outcome = await attempt.run(this, [...this.#suspects.values()], signal);
+      const suspects = [...this.#suspects.values()];
+      const handedOff = this.#handedOff;
+      // Whatever comes of it: what is not theirs any more will not be theirs again.
+      this.#handedOff = undefined;
+      const outcome = await attempt.run(this, { suspects, handedOff }, signal);
       isWon = outcome.status === "granted";
       return outcome;
     } finally {

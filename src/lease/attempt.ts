@@ -7,7 +7,6 @@ import {
   type Claims,
   type Grant,
   type LeaseTimes,
-  type Suspect,
 } from "../database/operations.ts";
 import { createLockData, formatOwnerHash } from "../database/lock-record.ts";
 import {
@@ -83,12 +82,12 @@ export class Attempt {
   }
 
   /**
-   * @param suspects holders to take over from if they are dead
+   * @param holders whom to take over from
    * @throws LockAcquisitionError (`aborted`, `error`) when there is no answer, or one that came too late
    */
   async run(
     limits: AttemptLimits,
-    suspects: readonly Suspect[],
+    holders: Pick<AcquireRequest, "suspects" | "handedOff">,
     signal: AbortSignal,
   ): Promise<Win | Exclude<AdmitOutcome, Grant>> {
     for (;;) {
@@ -98,7 +97,7 @@ export class Attempt {
       const since = this.#context.runtime.now();
       this.#firstSentAt ??= since;
       const claims = this.#claims(times);
-      const answer = this.#send({ claims, ...times, suspects });
+      const answer = this.#send({ claims, ...times, ...holders });
       this.#longestMs = Math.max(this.#longestMs, times.ttlMs, times.livenessMs);
       const sent = await bounded(this.#context.runtime, answer, limits.budgetLeft(), signal);
       if (sent.ended === "done") return this.#conclude(sent.value, claims, times, since);

@@ -60,6 +60,8 @@ export class Lease {
   isRenewing: boolean;
   /** When the last renewal was sent, or the acquisition. */
   sentAt: Instant;
+  /** It has ended here, and is another's to go on with. */
+  isDetached = false;
   /** Consecutive renewals without an answer. */
   failures = 0;
   /** Resolves when there is no loss left to notice. */
@@ -136,7 +138,7 @@ export class Lease {
     const error = new LockLostError(this.key, why);
     this.#lost = error;
     this.#loss.abort(error);
-    this.context.emit({ type: "lost", ...this.identity, error });
+    if (!this.isDetached) this.context.emit({ type: "lost", ...this.identity, error });
     this.#keeper.reschedule(this);
   }
 
@@ -231,6 +233,14 @@ export class Lease {
     this.lose(why);
     this.stopRenewing();
     this.#finish();
+  }
+
+  /** Ends it here, for another process to attach. */
+  detach(): void {
+    this.isDetached = true;
+    this.abandon("it was detached, for attach() to take over");
+    const heldMs = this.heldMs(this.context.runtime.now());
+    this.context.emit({ type: "detached", ...this.identity, heldMs });
   }
 
   #finish(): void {

@@ -1,5 +1,5 @@
 import type { RenewalPlan } from "../auto-renew.ts";
-import type { LeaseTimes } from "../database/operations.ts";
+import type { HandedOff, LeaseTimes } from "../database/operations.ts";
 import type { RetryPlan } from "../retry.ts";
 
 /** What one acquisition requests, checked and complete. */
@@ -13,6 +13,8 @@ export interface LeaseTerms extends LeaseTimes {
   readonly deadline: Date | undefined;
   /** Set for a job that is to run once. */
   readonly job?: JobTerms | undefined;
+  /** The holder of each key, if it hands its lock off. */
+  readonly handedOff?: readonly HandedOff[] | undefined;
   /** Any of them cancels waiting. */
   readonly signals: readonly AbortSignal[];
 }

@@ -1,8 +1,9 @@
-import { checkType } from "../check.ts";
+import { checkType, show } from "../check.ts";
 import {
   jobOperations,
   onlyOutcome,
   type CompleteRequest,
+  type HandedOff,
   type Kept,
 } from "../database/operations.ts";
 import type { ResultRecord } from "../database/result-record.ts";
@@ -15,8 +16,9 @@ import {
 import type { Codec } from "./codec.ts";
 import { JOB_LOCK_PREFIX } from "../key.ts";
 import { Acquire } from "../lease/acquire.ts";
+import { readHandOff } from "../lease/hand-off.ts";
 import type { Lease } from "../lease/lease.ts";
-import { isOtherInput, refused } from "../lease/refusal.ts";
+import { acquisitionFailed, isOtherInput, refused } from "../lease/refusal.ts";
 import { isOwnRelease } from "../lease/release.ts";
 import type { Session } from "../lease/session.ts";
 import { Lock, conclude, releaseOnError } from "../lock.ts";
@@ -82,7 +84,8 @@ export async function runOnce<T>(job: Job<T>): Promise<OnceOutcome<T>> {
   checkType("work", work, "function");
   const { fingerprint, ifRunning } = plan;
   const resultKey = session.context.keyPrefix + key;
-  const terms = { ...plan.terms, job: { resultKey, fingerprint } };
+  const handedOff = handedOffTo(job);
+  const terms = { ...plan.terms, job: { resultKey, fingerprint }, handedOff };
   const outcome = await new Acquire(session, [JOB_LOCK_PREFIX + key], terms).admit();
   switch (outcome.status) {
     case "acquired":
@@ -97,14 +100,22 @@ export async function runOnce<T>(job: Job<T>): Promise<OnceOutcome<T>> {
   }
 }
 
-async function run<T>(
-  { work, plan, maxTtl }: Job<T>,
-  lease: Lease,
-  resultKey: string,
-): Promise<Ran<T>> {
+/** The holder of the job's lock, if the call attaches it. */
+function handedOffTo<T>({ key, plan, session }: Job<T>): readonly HandedOff[] | undefined {
+  const { attach } = plan;
+  if (attach === undefined) return undefined;
+  const { keys, handedOff } = readHandOff("attach", attach, session.context);
+  if (keys.length === 1 && keys[0] === JOB_LOCK_PREFIX + key) return handedOff;
+  const message = `is of another lock than that of the job ${show(key)}`;
+  throw new LockConfigurationError("attach", message);
+}
+
+async function run<T>(job: Job<T>, lease: Lease, resultKey: string): Promise<OnceOutcome<T>> {
+  const { work, plan, maxTtl } = job;
   const { context, identity } = lease;
   const lock = new Lock(lease, maxTtl);
   const raw: T = await releaseOnError(lock, () => work(lock));
+  if (lock.isDetached) return runningElsewhere(job, lease);
   const encoded = encode(raw, plan);
   if (encoded.error !== undefined) {
     context.emit({ type: "resultNotKept", ...identity, error: encoded.error });
@@ -113,6 +124,18 @@ async function run<T>(
   const request = completion(lease, plan, resultKey, encoded.text);
   const remembered = await conclude(lock, result, () => complete(lease, request));
   return { status: "ran", result, remembered: remembered ?? "unknown" };
+}
+
+/** The work has detached its lock: to this call, another runs the job. */
+function runningElsewhere<T>(job: Job<T>, lease: Lease): OnceOutcome<T> | Promise<OnceOutcome<T>> {
+  const now = lease.context.runtime.now();
+  const remainingMs = Math.max(0, Math.ceil(lease.expiresAt(now).getTime() - now.wall));
+  if (job.plan.ifRunning === "skip") return { status: "running", remainingMs };
+  // Who joins must not detach once more.
+  const work = (): never => {
+    throw acquisitionFailed(job.key, "the run that was detached has ended without a result");
+  };
+  return runOnce({ ...job, work, plan: { ...job.plan, attach: undefined } });
 }
 
 /** Stores the result and releases the lock, in one step. */

@@ -6,6 +6,7 @@ import type { LeaseTerms } from "../lease/terms.ts";
 import {
   ACQUIRE_OPTIONS,
   resolveTerms,
+  withoutWaiting,
   type AcquireOptions,
   type ServiceSettings,
 } from "../lock-options.ts";
@@ -29,6 +30,11 @@ export interface OnceOptions<T = unknown> extends AcquireOptions {
   readonly fingerprint?: string | undefined;
   /** A larger result is not kept; the job is remembered without it. @default 262_144 */
   readonly maxResultBytes?: number | undefined;
+  /**
+   * What `lock.detach()` returned to the work of another call of this job, such as one that enqueued it: this
+   * call goes on with its lock. If that has ended, or the job has completed, it goes on as without.
+   */
+  readonly attach?: string | undefined;
   /** For a result that JSON would change. The first caller, too, gets what it decodes. */
   readonly codec?: Codec<T> | undefined;
 }
@@ -50,6 +56,7 @@ const ONCE_OPTIONS: OptionNames<OnceOptions> = {
   remember: true,
   ifRunning: true,
   fingerprint: true,
+  attach: true,
   maxResultBytes: true,
   codec: true,
 };
@@ -64,19 +71,16 @@ export interface OncePlan {
   readonly ifRunning: IfRunning;
   readonly rememberMs: number;
   readonly fingerprint: string | undefined;
+  readonly attach: string | undefined;
   readonly maxResultBytes: number;
   readonly codec: Codec<unknown>;
 }
 
 /** @throws LockConfigurationError naming the option and its value */
-export function resolveOnce<T>(
-  what: string,
-  options: OnceOptions<T>,
-  settings: ServiceSettings,
-): OncePlan {
-  checkOptions(what, options, ONCE_OPTIONS);
+export function resolveOnce<T>(options: OnceOptions<T>, settings: ServiceSettings): OncePlan {
+  checkOptions("once", options, ONCE_OPTIONS);
   const { remember = DAY_MS, ifRunning = "skip", fingerprint, codec, ...rest } = options;
-  const { maxResultBytes = MAX_RESULT_BYTES, ...lock } = rest;
+  const { maxResultBytes = MAX_RESULT_BYTES, attach, ...lock } = rest;
   checkRemember(remember);
   checkInteger("maxResultBytes", maxResultBytes, 0);
   checkOneOf("ifRunning", ifRunning, ["skip", "join", "throw"]);
@@ -87,6 +91,7 @@ export function resolveOnce<T>(
     ifRunning,
     rememberMs: remember,
     fingerprint,
+    attach,
     maxResultBytes,
     codec: (codec as Codec<unknown> | undefined) ?? JSON_CODEC,
   };
@@ -119,6 +124,5 @@ function waitingTerms(
       `is for waiting, and ifRunning: "${ifRunning}" does not wait; set ifRunning: "join"`,
     );
   }
-  const terms = resolveTerms(lock, settings);
-  return { ...terms, waitTimeout: 0, retry: { ...terms.retry, maxRetries: 0 } };
+  return withoutWaiting(resolveTerms(lock, settings));
 }

@@ -1,4 +1,5 @@
 import { checkInteger, checkOptions, checkType, show, type OptionNames } from "../check.ts";
+import { EVERY_CAPABILITY } from "../database/capabilities.ts";
 import { Database, type DatabaseOptions } from "../database/database.ts";
 import {
   canOutliveHolder,
@@ -108,7 +109,7 @@ export class RedisDatabase extends Database {
   }
 
   override get capabilities(): Capabilities {
-    return { fences: true, remainingMs: true, severalKeys: true, tombstones: true, results: true };
+    return EVERY_CAPABILITY;
   }
 
   override async acquire(request: AcquireRequest): Promise<AcquireOutcome> {

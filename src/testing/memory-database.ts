@@ -1,4 +1,5 @@
 import { checkInteger, checkOptions, type OptionNames } from "../check.ts";
+import { EVERY_CAPABILITY } from "../database/capabilities.ts";
 import { Database, type DatabaseOptions } from "../database/database.ts";
 import {
   decodeProcessData,
@@ -83,7 +84,7 @@ export class MemoryDatabase extends Database {
   }
 
   override get capabilities(): Capabilities {
-    return { fences: true, remainingMs: true, severalKeys: true, tombstones: true, results: true };
+    return EVERY_CAPABILITY;
   }
 
   override async acquire(request: AcquireRequest): Promise<AcquireOutcome> {

@@ -3,6 +3,7 @@ import { MinimalDatabase } from "../support/minimal-database.ts";
 
 const CANNOT = [
   "remembers no results",
+  "hands no lock off",
   "cannot lock several keys at once",
   "does not remember ended owners",
   "does not tell how long a lock has left",

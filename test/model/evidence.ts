@@ -3,6 +3,7 @@ import type {
   AdmitRequest,
   Claim,
   CompleteRequest,
+  HandedOff,
   ReleaseRequest,
   RenewRequest,
 } from "../../src/database/operations.ts";
@@ -50,9 +51,20 @@ export function claimsOf(command: Command): readonly Claim[] {
   }
 }
 
+/** The holders that a command attaches from. */
+function handedOffIn(command: Command): readonly HandedOff[] {
+  if (command.operation === "acquire") return command.request.handedOff ?? [];
+  return command.operation === "admit"
+    ? command.request.flatMap(({ handedOff }) => handedOff ?? [])
+    : [];
+}
+
 /** The state that a command is about to find. */
 export function lookBefore(view: StoreView, command: Command, names: Names): Before {
-  const hashes = claimsOf(command).map(({ lockData }) => lockData.processHash);
+  const hashes = [
+    ...claimsOf(command).map(({ lockData }) => lockData.processHash),
+    ...handedOffIn(command).map(({ processHash }) => processHash),
+  ];
   return {
     locks: new Map(names.locks.map((key) => [key, view.at(key)])),
     results: new Map(names.jobs.map((job) => [job, view.result(job)])),

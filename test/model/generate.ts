@@ -14,6 +14,7 @@ import {
   type Step,
   type StoreFault,
 } from "./plan.ts";
+import { withHandOffs } from "./hand-offs.ts";
 import { withJobs } from "./jobs-plan.ts";
 import { withRareFaults } from "./rare-faults.ts";
 
@@ -38,7 +39,7 @@ export function planOf(seed: number): Plan {
     clients,
     faults: faults.flat(),
   });
-  return withJobs(plan);
+  return withHandOffs(withJobs(plan));
 }
 
 function clientOf(

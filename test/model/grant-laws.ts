@@ -1,5 +1,6 @@
 import type { AcquireOutcome, AcquireRequest, Refusal } from "../../src/database/operations.ts";
 import type { Client } from "./client.ts";
+import type { LockData } from "../../src/database/lock-record.ts";
 import { fail, othersUntouched, tokensOf, type Before } from "./evidence.ts";
 import { LAST_FENCE, type Ledger, type Token } from "./ledger.ts";
 import type { Stored, StoreView } from "./store-view.ts";
@@ -9,7 +10,10 @@ export class GrantLaws {
   readonly #view: StoreView;
   readonly #ledger: Ledger;
   readonly #now: () => number;
+  #wasAlive = true;
   takeovers = 0;
+  /** Keys that passed from one owner to the next. */
+  handOffs = 0;
   granted = 0;
   /** Counters that a clock too far behind has restarted below what was drawn before. */
   clocksApart = 0;
@@ -22,11 +26,14 @@ export class GrantLaws {
 
   acquired(
     client: Client,
-    { claims, ttlMs, livenessMs, suspects }: AcquireRequest,
+    { claims, ttlMs, livenessMs, suspects, handedOff }: AcquireRequest,
     before: Before,
     outcome: AcquireOutcome | undefined,
   ): void {
     const tokens = tokensOf(this.#ledger, claims);
+    // Asked before the attach, which deletes the old liveness.
+    const [holder] = handedOff ?? [];
+    this.#wasAlive = holder === undefined || (before.livenessMs.get(holder.processHash) ?? 0) > 0;
     const own = claims.map(({ key, lockData }) => {
       return before.locks.get(key)?.record?.ownerHash === lockData.ownerHash;
     });
@@ -72,7 +79,9 @@ export class GrantLaws {
           fail(`R1: an acquire sent again shortened ${key}`);
         }
       } else if (found !== undefined) {
-        this.#tookOver(key, found, suspects);
+        this.#tookOver(key, found, suspects, handedOff);
+      } else if (handedOff !== undefined) {
+        fail(`an attach took ${key}, which was free`);
       }
     }
     if (this.#view.livenessMs(first?.lockData.processHash ?? "") < livenessMs) {
@@ -119,15 +128,35 @@ export class GrantLaws {
     for (const token of tokens) this.#ledger.bury(token);
   }
 
-  #tookOver(key: string, found: Stored, suspects: AcquireRequest["suspects"]): void {
+  #tookOver(
+    key: string,
+    found: Stored,
+    suspects: AcquireRequest["suspects"],
+    handedOff: AcquireRequest["handedOff"],
+  ): void {
     const { record } = found;
     if (record === null) return fail(`R7: ${key} was granted over what is not a record`);
+    if (handedOff !== undefined) return this.#attached(key, record, handedOff);
     const isNamed = suspects.some((suspect) => suspect.ownerHash === record.ownerHash);
     if (!isNamed || this.#view.isAlive(record.processHash)) {
       return fail(`${key} was granted while ${record.ownerHash} has it`);
     }
     this.takeovers += 1;
     const old = this.#ledger.token(record.ownerHash);
+    if (old !== undefined) this.#ledger.bury(old);
+  }
+
+  /** Only from its holder, alive and under its fence. */
+  #attached(
+    key: string,
+    { ownerHash, fence }: LockData,
+    handedOff: NonNullable<AcquireRequest["handedOff"]>,
+  ): void {
+    const holder = handedOff.find((one) => one.ownerHash === ownerHash && one.fence === fence);
+    if (holder === undefined) return fail(`${key} was attached while ${ownerHash} has it`);
+    if (!this.#wasAlive) fail(`${key} was attached from ${ownerHash}, which was dead`);
+    this.handOffs += 1;
+    const old = this.#ledger.token(ownerHash);
     if (old !== undefined) this.#ledger.bury(old);
   }
 

@@ -32,7 +32,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "database/rules/renew.ts",
     find: "stored?.ownerHash === lockData.ownerHash && stored.fence === lockData.fence",
     replace: "stored?.ownerHash === lockData.ownerHash",
-    seed: 1109,
+    seed: 1624,
   },
   {
     name: "R4: a release leaves no tombstone",
@@ -93,7 +93,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "lease/attempt.ts",
     find: `if (classifyFailure(error).applied === "unknown") this.#isOpen = true;`,
     replace: "",
-    seed: 6,
+    seed: 13,
   },
   {
     name: "R12: an aborted signal decides instead of the release",
@@ -137,8 +137,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a granted acquire may be delivered again after its end",
     file: "database/rules/acquire.ts",
     find: `rememberAll(store, claims, "granted", settings);
-  for (const { ownerHash } of dead)`,
-    replace: "for (const { ownerHash } of dead)",
+  for (const { ownerHash, processHash } of taken)`,
+    replace: "for (const { ownerHash, processHash } of taken)",
     seed: 16,
   },
   {
@@ -167,7 +167,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "upstash/rest-client.ts",
     find: "throw new Error(`HTTP ${response.status} without an answer of Redis`)",
     replace: 'throw new Error("LOADING")',
-    seed: 653,
+    seed: 1967,
   },
   {
     name: "a request that nobody waits for is left open",
@@ -200,8 +200,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a counter that lags is not raised above what its client has seen",
     file: "database/rules/acquire.ts",
-    find: "Math.max(highestFence, counted <= 1 ? firstFence(now) : 0)",
-    replace: "counted <= 1 ? Math.max(highestFence, firstFence(now)) : 0",
+    find: "Math.max(seen, counted <= 1 ? firstFence(now) : 0)",
+    replace: "counted <= 1 ? Math.max(seen, firstFence(now)) : 0",
     seed: 5,
   },
   {
@@ -313,5 +313,34 @@ export const MUTANTS: readonly Mutant[] = [
     find: "...(fingerprint === undefined ? {} : { fingerprint }),",
     replace: "",
     seed: 334,
+  },
+  {
+    name: "an attach takes a key that is free",
+    file: "database/rules/acquire.ts",
+    find: "request.handedOff !== undefined && isShort",
+    replace: "request.handedOff === null && isShort",
+    seed: 6,
+  },
+  {
+    name: "an attach takes from whoever holds the key",
+    file: "database/rules/acquire.ts",
+    find: "return isNamed && (fence === undefined",
+    replace:
+      "if (fence !== undefined) return holder !== null;\n  return isNamed && (fence === undefined",
+    seed: 4,
+  },
+  {
+    name: "an attach compares owners and no fences",
+    file: "database/rules/acquire.ts",
+    find: "isAlive && holder.fence === fence",
+    replace: "isAlive",
+    seed: 1977,
+  },
+  {
+    name: "an attach does not check the liveness",
+    file: "database/rules/acquire.ts",
+    find: "isAlive && holder.fence === fence",
+    replace: "holder.fence === fence",
+    seed: 277,
   },
 ];

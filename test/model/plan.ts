@@ -1,3 +1,5 @@
+import type { Delivery } from "./hand-offs.ts";
+
 /** One schedule: who does what when, and the faults. Plain data, so that it can be shrunk. */
 export interface Plan {
   readonly seed: number;
@@ -40,7 +42,11 @@ export interface LockAction {
   readonly deadlineMs?: number;
   readonly stepMs: number;
   readonly steps: readonly Step[];
-  readonly end: "release" | "twice" | "background" | "forget" | "throw";
+  readonly end: "release" | "twice" | "background" | "forget" | "throw" | "detach";
+  /** Where the string goes that a detached lock leaves. */
+  readonly deliveries?: readonly Delivery[];
+  /** It attaches what this string hands off. */
+  readonly handOff?: string;
 }
 
 export type Step = "write" | "isHeld" | "extend" | "stopAutoRenew" | "work";

@@ -33,12 +33,16 @@ function acquireOf(
 ): AcquireRequest & { readonly claims: Claims } {
   const [count, ttlMs = 0, livenessMs = 0] = args.slice(0, 3).map(Number);
   const claims = claimsOf(keys.slice(2), args.slice(6), count);
-  const suspects = triples(args.slice(6 + claims.length, -1)).map(
-    ([claimNumber, ownerHash, processHash]) => {
-      return { key: claims[Number(claimNumber) - 1]?.key ?? "", ownerHash, processHash };
+  const holders = quadruples(args.slice(6 + claims.length, -1)).map(
+    ([claimNumber, ownerHash, processHash, fence]) => {
+      const key = claims[Number(claimNumber) - 1]?.key ?? "";
+      const suspect = { key, ownerHash, processHash };
+      return fence === "" ? suspect : { ...suspect, fence: Number(fence) };
     },
   );
-  return { claims, ttlMs, livenessMs, suspects };
+  const handedOff = holders.filter((holder) => "fence" in holder);
+  const others = handedOff.length > 0 ? { suspects: [], handedOff } : { suspects: holders };
+  return { claims, ttlMs, livenessMs, ...others };
 }
 
 function acquireReply(claims: readonly Claim[], outcome: AcquireOutcome): readonly unknown[] {
@@ -224,10 +228,12 @@ function atLeastOne([first, ...others]: readonly Claim[]): Claims {
   return [first, ...others];
 }
 
-function triples(all: readonly string[]): readonly (readonly [string, string, string])[] {
-  return Array.from({ length: all.length / 3 }, (_, index) => {
-    const [one = "", two = "", three = ""] = all.slice(3 * index);
-    return [one, two, three];
+function quadruples(
+  all: readonly string[],
+): readonly (readonly [string, string, string, string])[] {
+  return Array.from({ length: all.length / 4 }, (_, index) => {
+    const [one = "", two = "", three = "", four = ""] = all.slice(4 * index);
+    return [one, two, three, four];
   });
 }
 

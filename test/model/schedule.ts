@@ -13,6 +13,8 @@ export interface Outcome {
   readonly hits: ReadonlyMap<FaultKind, number>;
   readonly grants: number;
   readonly takeovers: number;
+  /** Keys that passed from one owner to the next. */
+  readonly handOffs: number;
   /** Runs of jobs that began, completions that took effect, and calls that were told of one. */
   readonly runs: number;
   readonly completions: number;
@@ -37,7 +39,7 @@ export async function play(plan: Plan, options: PlayOptions = {}): Promise<Outco
     process.off("unhandledRejection", rejected);
     world.close();
   }
-  const { granted, takeovers, clocksApart } = world.laws.grants;
+  const { granted, takeovers, handOffs, clocksApart } = world.laws.grants;
   const { runs, completions, recalled, expired } = world.memories;
   if (clocksApart > 0) world.hits.set("clocksApart", clocksApart);
   if (expired > 0) world.hits.set("resultExpired", expired);
@@ -46,6 +48,7 @@ export async function play(plan: Plan, options: PlayOptions = {}): Promise<Outco
     hits: world.hits,
     grants: granted,
     takeovers,
+    handOffs,
     runs,
     completions,
     recalled,

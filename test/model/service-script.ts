@@ -1,3 +1,4 @@
+import { isLockError } from "../../src/errors.ts";
 import { LockService } from "../../src/lock-service.ts";
 import type { Lock } from "../../src/lock.ts";
 import type { AcquireOptions } from "../../src/lock-options.ts";
@@ -64,10 +65,12 @@ export class ServiceScript {
         return;
       }
       const { retry, waitTimeout, ...once } = options;
-      const lock =
+      const acquire = (): Promise<Lock | null> =>
         action.do === "tryAcquire"
-          ? await service.tryAcquire(keys, once)
-          : await service.acquire(keys, { ...once, retry, waitTimeout });
+          ? service.tryAcquire(keys, once)
+          : service.acquire(keys, { ...once, retry, waitTimeout });
+      const { handOff } = action;
+      const lock = await (handOff === undefined ? acquire() : service.attach(handOff, once));
       if (lock === null) {
         this.#outcomes.refused(call);
         this.#outcomes.ended(call, "tryAcquire", call.startedAt, budgetMs);
@@ -80,7 +83,8 @@ export class ServiceScript {
       await this.#end(action, belief);
     } catch (error) {
       if (isAcquired) throw error;
-      this.#outcomes.notAcquired(call, error, abort.signal);
+      const isOver = action.handOff !== undefined && isLockError(error, "LOCK_LOST");
+      if (!isOver) this.#outcomes.notAcquired(call, error, abort.signal);
       this.#outcomes.ended(call, "acquire", call.startedAt, budgetMs);
       this.#outcomes.failed(call);
     }
@@ -158,9 +162,11 @@ export class ServiceScript {
     }
   }
 
-  async #end({ end }: LockAction, belief: Belief): Promise<void> {
+  async #end(action: LockAction, belief: Belief): Promise<void> {
+    const { end } = action;
     const { lock } = belief;
     if (end === "forget") return;
+    if (end === "detach") return this.#handOff(action, lock);
     const first = this.#release(belief);
     if (end === "background") {
       first.catch(this.#world.broken);
@@ -169,6 +175,28 @@ export class ServiceScript {
     if (end === "twice") await Promise.all([first, this.#release(belief)]);
     else await first;
     if (end === "throw") await lock[Symbol.asyncDispose]();
+  }
+
+  /** A queue delivers the string to each of its consumers. */
+  #handOff({ keys, deliveries = [] }: LockAction, lock: Lock): void {
+    const { time, stations, broken } = this.#world;
+    const handOff = detached(lock);
+    if (handOff === undefined) return;
+    for (const [index, { client: id, afterMs }] of deliveries.entries()) {
+      const station = stations.get(id);
+      if (station === undefined) continue;
+      const { client } = station;
+      time.after(afterMs, client, () => {
+        const ask = { do: "tryAcquire", id: 200 + index, atMs: time.now, keys, handOff } as const;
+        const hold = { ttl: 450, renew: true, maxHold: 2_000, stepMs: 100 } as const;
+        const work = { steps: ["write", "isHeld", "write"], end: "release" } as const;
+        client.openRequests += 1;
+        new ServiceScript(this.#world, station)
+          .lock({ ...ask, ...hold, ...work })
+          .catch(broken)
+          .finally(() => (client.openRequests -= 1));
+      });
+    }
   }
 
   async #release({ call, lock, tokens }: Belief): Promise<void> {
@@ -189,6 +217,16 @@ export class ServiceScript {
     if (what === "tryAcquire") return requestTimeout;
     if (waitMs !== undefined) return waitMs + requestTimeout;
     return retries === 0 ? requestTimeout : Infinity;
+  }
+}
+
+/** Undefined for a lock that was lost before. */
+function detached(lock: Lock): string | undefined {
+  try {
+    return lock.detach();
+  } catch (error) {
+    if (isLockError(error, "LOCK_LOST")) return undefined;
+    throw error;
   }
 }
 

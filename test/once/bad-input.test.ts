@@ -61,6 +61,16 @@ describe("bad input is an error that names the option, and nothing is sent or ru
     await refuses(option, (locks) => locks.onceEach(["job"], batch));
   });
 
+  it.each([{ waitTimeout: 100 }, { retry: { maxRetries: 1 } }])(
+    "of a batch, %o: and no advice to join, as nobody waits in it",
+    async (waiting) => {
+      const batch = { key: String, work, ...waiting };
+      const refusal = rests.open().locks().onceEach(["job"], batch);
+      await expect(refusal).rejects.toThrow(/is not an option of onceEach/);
+      await expect(refusal).rejects.not.toThrow(/join/);
+    },
+  );
+
   it("of a batch of nothing", async () => {
     const batch = { key: String, work, rememberMs: 1 };
     await refuses("rememberMs", (locks) => locks.onceEach([], batch));

@@ -19,8 +19,9 @@ const blocksOf = (language: string, text = readme): readonly string[] =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(
     ([, code = ""]) => code,
   );
+const handOff = await read("docs/hand-off.md");
 const snippets = [readme, await read("docs/recipes.md")].flatMap((text) => blocksOf("ts", text));
-const onlyCompiled = [readme, ...guides].flatMap((text) => blocksOf("typescript", text));
+const onlyCompiled = [readme, ...guides, handOff].flatMap((text) => blocksOf("typescript", text));
 
 /** What examples use of frameworks that are not installed here. */
 const STAND_INS = `
@@ -104,6 +105,7 @@ beforeAll(async () => {
   built = await buildPackage();
   await writeFile(path.join(built.project, "package.json"), '{ "type": "module" }');
   await writeFile(path.join(built.project, "stand-ins.d.ts"), STAND_INS);
+  await writeFile(path.join(built.project, "hand-off.ts"), blocksOf("ts", handOff).join("\n"));
   for (const [index, code] of snippets.entries()) {
     await writeFile(path.join(built.project, `snippet-${index}.ts`), code);
   }
@@ -129,7 +131,7 @@ it("every snippet compiles, strictly, against the package as published", async (
   for (const { file, code } of named) await writeFile(path.join(built.project, file), code);
   const nest = named.filter(({ usesNode }) => usesNode).map(({ file }) => file);
   const others = named.filter(({ usesNode }) => !usesNode).map(({ file }) => file);
-  const programs = snippets.map((_, index) => `snippet-${index}.ts`);
+  const programs = ["hand-off.ts", ...snippets.map((_, index) => `snippet-${index}.ts`)];
   expect(await compile(STRICT, [...programs, ...others])).toBe("");
   expect(await compile(NEST, nest)).toBe("");
 });
@@ -183,3 +185,22 @@ it.each(snippets.map((code, index) => [index, code] as const))(
     expect(complete > 0, told).toBe(admit > 0);
   },
 );
+
+it("the recipe of a hand-off completes in the consumer what a request has admitted, once", async () => {
+  const session = front.openSession();
+  const env = { UPSTASH_REDIS_REST_URL: session.url, UPSTASH_REDIS_REST_TOKEN: session.token };
+  const program = `
+    const { accept, consume } = await import("./hand-off.ts");
+    const messages = [];
+    const queue = { send: async (message) => void messages.push(message) };
+    const said = [await accept("17", queue), await accept("17", queue)];
+    for (const message of [...messages, ...messages]) said.push(await consume(message));
+    console.log(JSON.stringify([...said, await accept("17", queue), messages.length]));`;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program], {
+    cwd: built.project,
+    env: { ...process.env, ...env, NODE_NO_WARNINGS: "1" },
+  });
+  const answers = ["accepted", "accepted", true, true, { charged: "17" }, 1];
+  expect(JSON.parse(stdout)).toEqual(answers);
+  session.close();
+});

@@ -160,6 +160,12 @@ it("what is sent to Redis is, byte for byte, what was recorded", async () => {
   await new Locker({ database, runtime, ...options }).release("other", other.lockData);
   await locker.terminate();
 
+  recorder.note("a lock that is handed off, and its string delivered twice");
+  const handOff = (await locks.acquire(["a", "b"], { autoRenew: false })).detach();
+  const attached = await locks.attach(handOff, { autoRenew: false });
+  await locks.attach(handOff).catch(() => undefined);
+  await attached.release();
+
   recorder.note("key locking, which stock Redis refuses");
   const locking = new RedisDatabase(recorder, { prefix, runtime, keyLocking: true });
   await locking.readLockData("key").catch(() => undefined);

@@ -6,7 +6,7 @@ import {
   processHashOf,
   type LockData,
 } from "../lock-record.ts";
-import type { AcquireOutcome, AcquireRequest, Refusal, Suspect } from "../operations.ts";
+import type { AcquireOutcome, AcquireRequest, HandedOff, Refusal, Suspect } from "../operations.ts";
 import {
   FENCE,
   rememberAll,
@@ -24,8 +24,8 @@ import {
 interface Findings {
   /** Claims whose owner hash is there already, with the fence it was given. */
   readonly own: readonly { readonly key: string; readonly fence: number | undefined }[];
-  /** Suspects whose process is dead. */
-  readonly dead: readonly Suspect[];
+  /** Holders to take over from: dead ones, or such as hand their lock off. */
+  readonly taken: readonly Suspect[];
   readonly refusal: Refusal | undefined;
   /** What is remembered of the claims' owner hashes. */
   readonly tombstones: ReadonlySet<string>;
@@ -40,9 +40,11 @@ export function acquireByRules(
   settings: RuleSettings,
 ): AcquireOutcome {
   const findings = look(store, request);
-  const { own, refusal, tombstones, isEnded } = findings;
+  const { own, taken, refusal, tombstones, isEnded } = findings;
   const isOver = tombstones.has("refused") || (tombstones.has("granted") && own.length === 0);
-  if (isOver || isEnded || refusal !== undefined) {
+  const isShort = own.length + taken.length < request.claims.length;
+  const isHandedOffNoMore = request.handedOff !== undefined && isShort;
+  if (isOver || isEnded || isHandedOffNoMore || refusal !== undefined) {
     return refuse(store, request, findings, settings);
   }
   return own.length === request.claims.length
@@ -67,36 +69,44 @@ function refuse(
   return { status: "gone" };
 }
 
-function look(store: RuleStore, { claims, suspects }: AcquireRequest): Findings {
+function look(store: RuleStore, request: AcquireRequest): Findings {
   const own: { key: string; fence: number | undefined }[] = [];
-  const dead: Suspect[] = [];
+  const taken: Suspect[] = [];
   const tombstones = new Set<string>();
   let refusal: Refusal | undefined;
-  for (const { key, lockData } of claims) {
+  for (const { key, lockData } of request.claims) {
     const reason = store.get(tombstoneName(lockData.ownerHash));
     if (reason !== undefined) tombstones.add(reason);
     const found = find(store, key);
     if (found === undefined) continue;
-    const suspect = suspects.find((one) => one.key === key);
+    const holder = namedHolder(request, key);
     if (found.lockData?.ownerHash === lockData.ownerHash) {
       own.push({ key, fence: found.lockData.fence });
-    } else if (suspect !== undefined && isDead(store, found.lockData, suspect)) {
-      dead.push(suspect);
+    } else if (holder !== undefined && givesWay(store, found.lockData, holder)) {
+      taken.push(holder);
     } else {
       refusal ??= { status: "held", key, ...found };
     }
   }
   const isEnded = [...tombstones].some((reason) => reason !== "refused" && reason !== "granted");
-  return { own, dead, refusal, tombstones, isEnded };
+  return { own, taken, refusal, tombstones, isEnded };
 }
 
-function isDead(
+type Holder = Suspect & Partial<HandedOff>;
+
+function namedHolder({ suspects, handedOff }: AcquireRequest, key: string): Holder | undefined {
+  return (handedOff ?? suspects).find((one) => one.key === key);
+}
+
+/** Whether it is the holder named: dead or, under the fence of a hand-off, alive. */
+function givesWay(
   store: RuleStore,
   holder: LockData | null,
-  { ownerHash, processHash }: Suspect,
+  { ownerHash, processHash, fence }: Holder,
 ): boolean {
   const isNamed = holder?.ownerHash === ownerHash && holder.processHash === processHash;
-  return isNamed && store.get(processName(processHash)) === undefined;
+  const isAlive = store.get(processName(processHash)) !== undefined;
+  return isNamed && (fence === undefined ? !isAlive : isAlive && holder.fence === fence);
 }
 
 /** All claims are there under their owner hash: an earlier send of this request took them. */
@@ -121,11 +131,11 @@ function grantAgain(
 
 function grant(
   store: RuleStore,
-  { claims, ttlMs, livenessMs }: AcquireRequest,
-  { own, dead }: Findings,
+  { claims, handedOff, ttlMs, livenessMs }: AcquireRequest,
+  { own, taken }: Findings,
   settings: RuleSettings,
 ): AcquireOutcome {
-  const fence = drawFence(store, settings);
+  const fence = drawFence(store, settings, handedOff);
   for (const { key, lockData } of claims) {
     const left = own.some((one) => one.key === key) ? store.remainingMs(lockName(key)) : null;
     const record = JSON.stringify({ ...lockData, fence });
@@ -133,14 +143,23 @@ function grant(
   }
   saveProcess(store, processHashOf(claims), createProcessData(settings.now), livenessMs);
   rememberAll(store, claims, "granted", settings);
-  for (const { ownerHash } of dead) remember(store, ownerHash, "taken", settings);
-  return { status: "granted", fence, takenOver: dead[0]?.key };
+  for (const { ownerHash, processHash } of taken) {
+    store.delete(processName(processHash));
+    remember(store, ownerHash, "taken", settings);
+  }
+  const takenOver = handedOff === undefined ? taken[0]?.key : undefined;
+  return { status: "granted", fence, takenOver };
 }
 
-function drawFence(store: RuleStore, { now, highestFence }: RuleSettings): number {
+function drawFence(
+  store: RuleStore,
+  { now, highestFence }: RuleSettings,
+  handedOff: readonly HandedOff[] = [],
+): number {
   const counted = (decodeInteger(store.get(FENCE) ?? "0") ?? Infinity) + 1;
   // An absent counter starts at the clock, and one that lags above what its client has seen.
-  const least = Math.max(highestFence, counted <= 1 ? firstFence(now) : 0);
+  const seen = Math.max(highestFence, ...handedOff.map((holder) => holder.fence));
+  const least = Math.max(seen, counted <= 1 ? firstFence(now) : 0);
   const fence = Math.max(counted, least + 1);
   if (!Number.isSafeInteger(fence)) {
     const message = `The key "${FENCE}" holds something else than a counter below 2^53: remove it`;

@@ -1,18 +1,25 @@
 import { decodeInteger, decodeLockData, processHashOf } from "../../database/lock-record.ts";
 import { LockStatus } from "../../database/lock-status.ts";
-import type { AcquireOutcome, AcquireRequest } from "../../database/operations.ts";
+import type {
+  AcquireOutcome,
+  AcquireRequest,
+  Grant,
+  HandedOff,
+  Suspect,
+} from "../../database/operations.ts";
 import type { Command, Names, Reply } from "../command.ts";
 import { decodeRemaining } from "../reply.ts";
 import { lua } from "./records.ts";
 
 /**
  * Takes all claims or none. Refused or granted, it is remembered: the same request delivered again,
- * when the keys are free and its caller has gone, must not take them for nobody.
+ * when the keys are free and its caller has gone, must not take them for nobody. A suspect with a fence is
+ * one that hands its lock off: it must be alive, and nothing that is free is taken.
  *
  * KEYS: fence, proc, then lock and gone of each claim, then proc and gone of each suspect.
  * ARGV: claims, ttlMs, livenessMs, graceMs, first fence, process data, then the record of each claim (open
- * at its end, for the fence), then claim number, owner hash and process hash of each suspect, then the
- * highest fence seen.
+ * at its end, for the fence), then claim number, owner hash, process hash and fence ("" of one that may be
+ * dead) of each suspect, then the highest fence seen.
  * Returns "GRANTED fence" where nothing was stored, or { status, fence, claim number, record, remaining ms }.
  */
 export const ACQUIRE: string = /* @__PURE__ */ lua(`-- leasehold:acquire
@@ -23,13 +30,17 @@ local procMs, ownMs, suspects, taken = livenessMs, nil, nil, nil
 
 -- An uncontended acquire finds nothing at any of them: there is nothing to read, and no helper to make.
 -- (unpack has a limit.)
-if claims > 1000 or redis.call("EXISTS", unpack(KEYS, 2, 2 + 2 * claims)) > 0 then
+if claims > 1000 or #KEYS > 2 + 2 * claims or redis.call("EXISTS", unpack(KEYS, 2, 2 + 2 * claims)) > 0 then
   RECORDS
+  local isHandOff = false
   suspects, taken = {}, {}
   for s = 1, (#KEYS - 2 - 2 * claims) / 2 do
-    local k, a = 2 + 2 * claims + 2 * s - 1, 6 + claims + 3 * s - 2
+    local k, a = 2 + 2 * claims + 2 * s - 1, 6 + claims + 4 * s - 3
+    local fence = tonumber(ARGV[a + 3])
+    isHandOff = fence ~= nil
     suspects[tonumber(ARGV[a])] = {
-      proc = KEYS[k], gone = KEYS[k + 1], ownerHash = ARGV[a + 1], processHash = ARGV[a + 2]
+      proc = KEYS[k], gone = KEYS[k + 1], ownerHash = ARGV[a + 1], processHash = ARGV[a + 2],
+      fence = fence, lives = isHandOff and 1 or 0
     }
   end
 
@@ -50,13 +61,16 @@ if claims > 1000 or redis.call("EXISTS", unpack(KEYS, 2, 2 + 2 * claims)) > 0 th
       own[#own + 1], ownFence = lockKey, fenceOf(record)
     elseif record and suspect and record.ownerHash == suspect.ownerHash
       and record.processHash == suspect.processHash
-      and redis.call("EXISTS", suspect.proc) == 0 then
+      and redis.call("EXISTS", suspect.proc) == suspect.lives
+      and (not isHandOff or record.fence == suspect.fence) then
       taken[#taken + 1] = i
+      highestFence = math.max(highestFence, suspect.fence or 0)
     elseif raw ~= "" and not refusal then
       refusal = { "SOMEONE_ELSE_HOLDS_LOCK", "", i, record and raw or "", redis.call("PTTL", lockKey) }
     end
   end
 
+  if isHandOff and #own + #taken < claims and not refusal then isGone = true end
   -- What it still has of several keys it keeps: its holder may believe in them.
   if isGone or refusal or was.refused or (was.granted and #own == 0) then
     if isGone or not refusal then
@@ -102,7 +116,10 @@ end
 redis.call("SET", procKey, processData, "PX", procMs)
 for i = 1, claims do redis.pcall("SET", KEYS[2 + 2 * i], "granted", "PX", graceMs) end
 if not taken then return "GRANTED " .. fence end
-for i = 1, #taken do redis.pcall("SET", suspects[taken[i]].gone, "taken", "PX", graceMs) end
+for i = 1, #taken do
+  redis.call("DEL", suspects[taken[i]].proc)
+  redis.pcall("SET", suspects[taken[i]].gone, "taken", "PX", graceMs)
+end
 return { "GRANTED", fence, taken[1] }
 `);
 
@@ -122,7 +139,7 @@ export function acquireCommand(
   request: AcquireRequest,
   { graceMs, firstFence, highestFence, processData }: AcquireSettings,
 ): Command<AcquireOutcome> {
-  const { claims, suspects, ttlMs, livenessMs } = request;
+  const { claims, suspects, handedOff, ttlMs, livenessMs } = request;
   const keys = [names.fence, names.process + processHashOf(claims)];
   const args = [claims.length, ttlMs, livenessMs, graceMs, firstFence, processData].map(String);
   for (const { key, lockData } of claims) {
@@ -130,10 +147,11 @@ export function acquireCommand(
     // The script closes the record behind the fence it draws.
     args.push(JSON.stringify(lockData).slice(0, -1));
   }
-  for (const { key, ownerHash, processHash } of suspects) {
+  const holders: readonly (Suspect & Partial<HandedOff>)[] = handedOff ?? suspects;
+  for (const { key, ownerHash, processHash, fence = "" } of holders) {
     const claimNumber = claims.findIndex((claim) => claim.key === key) + 1;
     keys.push(names.process + processHash, names.tombstone + ownerHash);
-    args.push(String(claimNumber), ownerHash, processHash);
+    args.push(String(claimNumber), ownerHash, processHash, String(fence));
   }
   args.push(String(highestFence));
   const decode = (reply: Reply): AcquireOutcome | undefined => decodeAcquire(reply, request);
@@ -142,19 +160,17 @@ export function acquireCommand(
 
 export function decodeAcquire(
   { status, rest }: Reply,
-  { claims }: AcquireRequest,
+  request: AcquireRequest,
 ): AcquireOutcome | undefined {
-  const [fenceText, claimNumber, record, pttl] = rest;
-  const key = claims[(decodeInteger(claimNumber) ?? 0) - 1]?.key;
+  const [, claimNumber, record, pttl] = rest;
+  const key = request.claims[(decodeInteger(claimNumber) ?? 0) - 1]?.key;
   switch (status) {
     case "GONE":
       return { status: "gone" };
     case "LOST":
       return { status: "lost" };
-    case "GRANTED": {
-      const fence = decodeInteger(fenceText);
-      return fence === undefined ? undefined : { status: "granted", fence, takenOver: key };
-    }
+    case "GRANTED":
+      return decodeGrant(rest[0], request.handedOff === undefined ? key : undefined);
     case LockStatus.SOMEONE_ELSE_HOLDS_LOCK: {
       const remainingMs = decodeRemaining(pttl);
       if (key === undefined || remainingMs === undefined) return undefined;
@@ -163,4 +179,9 @@ export function decodeAcquire(
     default:
       return undefined;
   }
+}
+
+function decodeGrant(fenceText: unknown, takenOver: string | undefined): Grant | undefined {
+  const fence = decodeInteger(fenceText);
+  return fence === undefined ? undefined : { status: "granted", fence, takenOver };
 }

@@ -4,6 +4,7 @@ import { expiry } from "./expiry.ts";
 import { expiryFirst } from "./expiry-first.ts";
 import { fences } from "./fences.ts";
 import { garbage } from "./garbage.ts";
+import { handOff } from "./hand-off.ts";
 import { identity } from "./identity.ts";
 import { inspection } from "./inspection.ts";
 import { jobs } from "./jobs.ts";
@@ -58,6 +59,7 @@ function definitions(): readonly Definition[] {
     ...expiry,
     ...liveness,
     ...takeover,
+    ...handOff,
     ...repeatedSends,
     ...severalKeys,
     ...inspection,

@@ -22,6 +22,7 @@ export type Need =
   | "severalKeys"
   | "tombstones"
   | "results"
+  | "handOff"
   | "storage"
   | "noText"
   | "full";
@@ -67,6 +68,10 @@ export const NEEDS: Readonly<Record<Need, Requirement>> = {
   results: {
     isMet: ({ database }) => database.capabilities.results,
     lack: "this database remembers no results (capabilities.results)",
+  },
+  handOff: {
+    isMet: ({ database }) => database.capabilities.handOff,
+    lack: "this database hands no lock off (capabilities.handOff)",
   },
   storage: {
     isMet: ({ storage }) => storage !== undefined,

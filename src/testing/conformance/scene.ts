@@ -3,6 +3,7 @@ import { formatOwnerHash, type LockData } from "../../database/lock-record.ts";
 import type {
   AcquireOutcome,
   Claim,
+  HandedOff,
   ReleaseOutcome,
   RenewOutcome,
   Suspect,
@@ -97,6 +98,12 @@ interface Asked {
   readonly livenessMs?: number;
 }
 
+/** Whom it may take the lock from. */
+interface Predecessors {
+  readonly suspects?: readonly Suspect[];
+  readonly handedOff?: readonly HandedOff[];
+}
+
 /** One acquisition: what it asks as the lock service would, and the names of what it stores. */
 export class Owner {
   readonly claims: readonly [Claim, ...Claim[]];
@@ -156,18 +163,21 @@ export class Owner {
     }));
   }
 
-  async acquire(
-    options: Asked & { readonly suspects?: readonly Suspect[] } = {},
-  ): Promise<AcquireOutcome> {
-    const { ttlMs = TTL_MS, livenessMs = ttlMs, suspects = [] } = options;
-    const { database } = this.#scene;
-    const outcome = await database.acquire({ claims: this.claims, ttlMs, livenessMs, suspects });
+  /** This owner as one that hands its lock off. */
+  get handedOff(): HandedOff[] {
+    return this.suspects.map((suspect) => ({ ...suspect, fence: this.fence ?? 0 }));
+  }
+
+  async acquire(options: Asked & Predecessors = {}): Promise<AcquireOutcome> {
+    const { ttlMs = TTL_MS, livenessMs = ttlMs, suspects = [], handedOff } = options;
+    const request = { claims: this.claims, ttlMs, livenessMs, suspects, handedOff };
+    const outcome = await this.#scene.database.acquire(request);
     if (outcome.status === "granted") this.fence = outcome.fence;
     return outcome;
   }
 
   /** Fails unless it gets the lock. */
-  async acquires(options: Asked & { readonly suspects?: readonly Suspect[] } = {}): Promise<void> {
+  async acquires(options: Asked & Predecessors = {}): Promise<void> {
     same((await this.acquire(options)).status, "granted", `acquire of ${this.lock}`);
   }
 

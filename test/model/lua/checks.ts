@@ -67,6 +67,23 @@ export const CHECKS: ReadonlyMap<string, (scene: BenchScene) => Promise<void>> =
     },
   ],
   [
+    "R6 an attach goes on above the fence it takes over, though the counter was lost",
+    async (scene: BenchScene) => {
+      const [old, heir] = [scene.owner(), scene.owner()];
+      const fence = 2 ** 52 - 2;
+      const [{ lockData }] = old.claims;
+      const { ownerHash, processHash } = lockData;
+      const stored = JSON.stringify({ ...lockData, fence });
+      await scene.command("SET", scene.lockKey(), stored, "PX", LONG_MS);
+      await scene.command("SET", old.procKey, "{}", "PX", LONG_MS);
+      const { claims } = heir;
+      const handedOff = [{ key: "key", ownerHash, processHash, fence }];
+      const times = { ttlMs: LONG_MS, livenessMs: LONG_MS };
+      const outcome = await scene.database.acquire({ claims, ...times, suspects: [], handedOff });
+      expect(outcome).toEqual({ status: "granted", fence: fence + 1, takenOver: undefined });
+    },
+  ],
+  [
     "O4 a completion without room for its result leaves a marker",
     async (scene: BenchScene) => {
       const [claim] = scene.owner().claims;

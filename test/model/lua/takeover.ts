@@ -13,8 +13,8 @@ export const TAKEOVER: readonly LuaMutant[] = [
   {
     name: "a takeover does not check the process",
     script: "acquire",
-    find: 'and redis.call("EXISTS", suspect.proc) == 0 then',
-    replace: "then",
+    find: 'and redis.call("EXISTS", suspect.proc) == suspect.lives',
+    replace: "",
     seed: 2,
     guarantee: "a holder that is alive is not taken over from, though suspected",
   },
