@@ -5,6 +5,7 @@ import type { Lock } from "../lock.ts";
 import {
   OCCURRENCE_OPTIONS,
   checkOccurrenceOptions,
+  onceAt,
   type OccurrenceOptions,
 } from "../once/occurrence.ts";
 import { checkPeriod, occurrenceNear, type PeriodOptions } from "../once/period.ts";
@@ -41,9 +42,8 @@ type WorkDecorator = <Method extends Work>(
  */
 export function ScheduledOnce(options: ScheduledOnceOptions): WorkDecorator {
   checkOptions("ScheduledOnce", options, OPTIONS);
-  const { period, offset, ...recurring } = options;
-  checkOccurrenceOptions("ScheduledOnce", recurring);
-  const { name: jobName, ...job } = recurring;
+  const { period, offset, ...job } = options;
+  checkOccurrenceOptions("ScheduledOnce", job);
   const plan = { period, offset };
   checkPeriod(plan);
 
@@ -53,8 +53,8 @@ export function ScheduledOnce(options: ScheduledOnceOptions): WorkDecorator {
     injectLocks(target);
     async function once(this: unknown): Promise<void> {
       const occurrence = occurrenceNear(systemRuntime.now().wall, plan);
-      const work = async (lock: Lock): Promise<void> => method?.call(this, lock);
-      await checkLocks(locksOf(this)).once(`cron:${jobName}:${occurrence}`, work, job);
+      const work = (lock: Lock): unknown => method?.call(this, lock);
+      await onceAt(checkLocks(locksOf(this)), occurrence, work, job);
     }
     // Metadata that other decorators, such as `@Cron`, attached to the method stays reachable.
     Object.setPrototypeOf(once, method ?? null);

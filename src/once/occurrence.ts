@@ -58,17 +58,24 @@ export async function runOccurrence(
   work: (lock: Lock) => unknown,
   { name, mode, remember, ...lock }: OccurrenceOptions,
 ): Promise<OccurrenceOutcome> {
-  const key = `cron:${name}`;
-  if (mode === "no-overlap") {
-    const held = await locks.tryAcquire(key, lock);
-    if (held === null) return "running";
-    await runUnder(held, work);
-    return "ran";
-  }
-  const job = async (own: Lock): Promise<void> => {
-    await work(own);
+  if (mode !== "no-overlap") return onceAt(locks, occurrence, work, { name, remember, ...lock });
+  const held = await locks.tryAcquire(`cron:${name}`, lock);
+  if (held === null) return "running";
+  await runUnder(held, work);
+  return "ran";
+}
+
+/** As {@link runOccurrence} does by default, for whatever has `once`. What the work returns is not stored. */
+export async function onceAt(
+  locks: Pick<LockService, "once">,
+  occurrence: string,
+  work: (lock: Lock) => unknown,
+  { name, ...job }: Omit<OccurrenceOptions, "mode">,
+): Promise<OccurrenceOutcome> {
+  const discarding = async (lock: Lock): Promise<void> => {
+    await work(lock);
   };
-  const { status } = await locks.once(`${key}:${occurrence}`, job, { ...lock, remember });
+  const { status } = await locks.once(`cron:${name}:${occurrence}`, discarding, job);
   return status;
 }
 
