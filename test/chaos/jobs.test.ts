@@ -1,9 +1,7 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
-import { loadScripts } from "../support/scripts.ts";
+import { describe, expect, it } from "vitest";
+import { useDirectFront } from "./direct-front.ts";
 import { WIRE_FAULTS } from "./faults.ts";
 import { JOB_SCRIPTS, runJobs, type JobsReport } from "./jobs.ts";
-import { openDirectConnection, type DirectConnection } from "./local-wire.ts";
 import { inPool } from "./pool.ts";
 
 /** Of three jobs each. */
@@ -13,18 +11,7 @@ const MIN_HITS = 400;
 const MIN_SHARE = 0.2;
 const MIN_HITS_OF_EACH = 5;
 
-let front: RestFront | undefined;
-let direct: DirectConnection | undefined;
-beforeAll(async () => {
-  const redisUrl = inject("redisUrl");
-  await loadScripts(redisUrl);
-  front = await startRestFront({ redisUrl });
-  direct = await openDirectConnection(redisUrl);
-});
-afterAll(async () => {
-  direct?.close();
-  await front?.stop();
-});
+const directFront = useDirectFront();
 
 describe("O1 to O5 with a fault in every fourth request to the wire", () => {
   const reports: JobsReport[] = [];
@@ -32,8 +19,7 @@ describe("O1 to O5 with a fault in every fourth request to the wire", () => {
     reports.flatMap((r) => [...of(r)]);
 
   it("a job never completes twice, nor wedges, and whatever a caller is told is true", async () => {
-    if (front === undefined || direct === undefined) throw new Error("used before beforeAll");
-    const tools = { front, direct };
+    const tools = directFront();
     await inPool(SEEDS, AT_ONCE, async (seed) => {
       reports.push(await runJobs(seed, tools));
     });

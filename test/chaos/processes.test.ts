@@ -1,25 +1,11 @@
-import { afterAll, beforeAll, expect, inject, it } from "vitest";
-import { loadScripts } from "../support/scripts.ts";
-import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
+import { expect, it } from "vitest";
+import { useDirectFront } from "./direct-front.ts";
 import { KillTest } from "./kill.ts";
-import { openDirectConnection, type DirectConnection } from "./local-wire.ts";
 
-let front: RestFront | undefined;
-let direct: DirectConnection | undefined;
-
-beforeAll(async () => {
-  const redisUrl = inject("redisUrl");
-  await loadScripts(redisUrl);
-  front = await startRestFront({ redisUrl });
-  direct = await openDirectConnection(redisUrl);
-});
-afterAll(async () => {
-  direct?.close();
-  await front?.stop();
-});
+const directFront = useDirectFront();
 
 it("processes killed or paused in their critical sections cause no lost update, and are taken over from in time", async () => {
-  if (front === undefined || direct === undefined) throw new Error("used before beforeAll");
+  const { front, direct } = directFront();
   const { url, token } = front.openSession();
   const { command } = direct;
   const report = await new KillTest({

@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { loadScripts } from "../support/scripts.ts";
-import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { coveringCases, runUntilHit, type CaseTools } from "./case.ts";
+import { useDirectFront } from "./direct-front.ts";
 import { WIRE_FAULTS } from "./faults.ts";
-import { localWire, openDirectConnection, type DirectConnection } from "./local-wire.ts";
+import { localWire } from "./local-wire.ts";
 import { LagMeter, inPool } from "./pool.ts";
 
 const CASES = coveringCases();
@@ -14,26 +13,13 @@ const MIN_HIT_CASES = 300;
 
 const lag = new LagMeter();
 const hitCases = new Map<string, number>();
-let front: RestFront | undefined;
-let direct: DirectConnection | undefined;
-
-beforeAll(async () => {
-  const redisUrl = inject("redisUrl");
-  await loadScripts(redisUrl);
-  front = await startRestFront({ redisUrl });
-  direct = await openDirectConnection(redisUrl);
-  lag.start();
-});
-afterAll(async () => {
-  lag.stop();
-  direct?.close();
-  await front?.stop();
-});
+const directFront = useDirectFront();
+beforeAll(() => lag.start());
+afterAll(() => lag.stop());
 
 function tools(): CaseTools {
-  if (front === undefined || direct === undefined) throw new Error("used before beforeAll");
-  const open = { front, direct };
-  return { openWire: () => localWire(open.front, open.direct), clock: () => lag };
+  const { front, direct } = directFront();
+  return { openWire: () => localWire(front, direct), clock: () => lag };
 }
 
 describe.concurrent(
