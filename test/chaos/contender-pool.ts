@@ -1,26 +1,30 @@
 import { fileURLToPath } from "node:url";
+import { systemRuntime } from "../../src/index.ts";
 import { startProgram, type Program } from "../support/program.ts";
 import type { ContenderTask } from "./contender.ts";
 
 const PROGRAM = fileURLToPath(new URL("contender.ts", import.meta.url));
+const POLL_MS = 8;
 
 /** Processes that contend for the same locks. */
 export class ContenderPool {
   readonly #task: Omit<ContenderTask, "name">;
+  readonly #isReady: (name: string) => Promise<boolean>;
   readonly #members = new Map<string, Program>();
   #started = 0;
   #adding: Promise<void> = Promise.resolve();
   #isOver = false;
 
-  constructor(task: Omit<ContenderTask, "name">) {
+  constructor(task: Omit<ContenderTask, "name">, isReady: (name: string) => Promise<boolean>) {
     this.#task = task;
+    this.#isReady = isReady;
   }
 
   get size(): number {
     return this.#members.size;
   }
 
-  /** Adds a process, after those being added. */
+  /** Adds a process, after those being added. Resolves when it contends: until then nobody can rely on it. */
   add(): Promise<void> {
     const added = this.#adding.then(() => this.#start());
     this.#adding = added.catch(() => undefined);
@@ -32,7 +36,13 @@ export class ContenderPool {
     this.#started += 1;
     const name = `p${this.#started}`;
     const task: ContenderTask = { ...this.#task, name };
-    this.#members.set(name, await startProgram(name, PROGRAM, task));
+    const member = await startProgram(name, PROGRAM, task);
+    this.#members.set(name, member);
+    const end = new AbortController();
+    void member.ended.then(() => end.abort());
+    while (!end.signal.aborted && !(await this.#isReady(name))) {
+      await systemRuntime.sleep(POLL_MS);
+    }
   }
 
   has(name: string): boolean {

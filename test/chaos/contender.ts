@@ -33,6 +33,11 @@ export function intrusionsName(prefix: string): string {
   return `${prefix}intrusions`;
 }
 
+/** Set by a contender that is about to contend. */
+export function readyName(prefix: string, name: string): string {
+  return `${prefix}ready:${name}`;
+}
+
 export function resourceName(prefix: string, key: string): string {
   return `${prefix}resource:${key}`;
 }
@@ -101,5 +106,6 @@ async function contend(key: string, task: ContenderTask): Promise<never> {
 
 if (import.meta.main) {
   const task = parseTask(process.argv[2]);
+  await restRedis(task).set(readyName(task.prefix, task.name), 1);
   await Promise.all(task.keys.map((key) => contend(key, task)));
 }

@@ -24,4 +24,6 @@ it("processes killed or paused in their critical sections cause no lost update, 
   expect(report.updates).toBeGreaterThan(0);
   // Most are killed before they can release the lock.
   expect(report.takeovers).toBeGreaterThanOrEqual(5);
-}, 60_000);
+  // A busy machine delays some of them; that all are late has another cause.
+  expect(report.inTime).toBeGreaterThan(0);
+}, 180_000);
