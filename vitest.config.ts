@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     projects: ["test/vitest.config.ts", "test/workerd/vitest.config.ts"],
     // Generous: they only end a test that hangs.
-    testTimeout: 30_000,
+    testTimeout: 240_000,
     hookTimeout: 120_000,
     // For `npm run coverage`, which runs the tests in Node only: V8 cannot be asked inside workerd, so
     // what only the tests there reach counts as not covered. Types and re-exports, with nothing to

@@ -33,7 +33,7 @@ export default defineProject({
     include: ["**/*.test.ts"],
     exclude: ["workerd/**"],
     globalSetup: ["./support/redis-setup.ts"],
-    testTimeout: 30_000,
+    testTimeout: 240_000,
     hookTimeout: 120_000,
   },
 });

@@ -30,11 +30,11 @@ describe(`O1 a job that ${CALLS} requests ask for at once, on ${PROCESSES} worke
       workers.push(await startWorker({ main: "test/chaos/job-worker.ts", secrets }));
     }
     urls = await Promise.all(workers.map(({ ready }) => ready));
-  }, 240_000);
+  });
   afterAll(async () => {
     await Promise.all(workers.map((worker) => worker.stop()));
     await front?.stop();
-  }, 60_000);
+  });
   beforeEach(() => session?.counters.reset());
 
   async function ask(url: string, key: string, ifRunning: string): Promise<Outcome> {

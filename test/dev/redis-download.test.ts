@@ -58,7 +58,7 @@ describe.skipIf(!canDownload)("redis-server from Debian's packages", () => {
     ]);
     expect(lines).toContainEqual(expect.stringContaining("downloading redis-server from Debian"));
     await expectOneWorkingServer();
-  }, 120_000);
+  });
 
   test("a server in the cache that no longer starts is replaced", async () => {
     const bin = join(cache, `debian-${process.arch}`, "usr", "bin");
@@ -69,5 +69,5 @@ describe.skipIf(!canDownload)("redis-server from Debian's packages", () => {
     expect(await cachedDebianRedis(cache)).toBeUndefined();
     expect(await downloadDebianRedis(cache, () => {})).toBeDefined();
     await expectOneWorkingServer();
-  }, 120_000);
+  });
 });

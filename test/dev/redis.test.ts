@@ -155,4 +155,4 @@ test("a docker client without an engine, even one that hangs, is skipped", async
   } finally {
     process.env["PATH"] = before;
   }
-}, 20_000);
+});

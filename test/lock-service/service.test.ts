@@ -197,7 +197,7 @@ describe("forceRelease", () => {
     const { session } = rest;
     session.faults.add({ kind: "delay-request", script: "force-delete", until: stolen });
     const forcing = locks.forceRelease("a");
-    await vi.waitFor(() => expect(session.counters.byScript["force-delete"]).toBe(1));
+    await vi.waitFor(() => expect(session.counters.byScript["force-delete"]).toBe(1), 10_000);
     await stored.steal();
     resolve();
     expect(await forcing).toBe(false);
@@ -216,7 +216,7 @@ describe("forceRelease", () => {
       const { session } = rest;
       session.faults.add({ kind: "delay-request", script: "force-delete", until: replaced });
       const forcing = rest.locks().forceRelease("a");
-      await vi.waitFor(() => expect(session.counters.byScript["force-delete"]).toBe(1));
+      await vi.waitFor(() => expect(session.counters.byScript["force-delete"]).toBe(1), 10_000);
       await (successor === "a lock"
         ? stored.steal()
         : rest.command("SET", stored.name, "other garbage"));

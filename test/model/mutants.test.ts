@@ -7,7 +7,7 @@ import { runSchedules } from "./simulation.ts";
 const MOST_SCHEDULES = 2_000;
 
 describe("the checker sees", () => {
-  it.for(MUTANTS)("$name", { timeout: 60_000 }, async (mutant) => {
+  it.for(MUTANTS)("$name", async (mutant) => {
     const broken = await loadWith(mutant);
     // Starts where it was found when this was written, and searches on in case src has changed since.
     const { violations } = await broken.runSchedules({

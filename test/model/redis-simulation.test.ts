@@ -18,4 +18,4 @@ it(`${SCHEDULES} schedules on real Redis violate no guarantee, and it behaves li
   expect(violations, again.join("\n")).toEqual([]);
   expect(commands).toBeGreaterThan(SCHEDULES * 5);
   console.log(`${commands} commands in ${SCHEDULES} schedules from seed ${seed}`);
-}, 120_000);
+});

@@ -19,7 +19,7 @@ describe("many clients, any faults", () => {
     expect(summary.grants).toBeGreaterThan(SCHEDULES);
     expect(summary.completions).toBeGreaterThan(SCHEDULES / 2);
     expect(summary.recalled).toBeGreaterThan(SCHEDULES / 4);
-  }, 120_000);
+  });
 
   it("schedules with random seeds violate no guarantee", async () => {
     const seed = 1_000_000 + Math.floor(Math.random() * 1_000_000_000);
@@ -28,7 +28,7 @@ describe("many clients, any faults", () => {
       summary.violations,
       `seeds from ${seed}\n${await describeViolations(summary.violations)}`,
     ).toEqual([]);
-  }, 60_000);
+  });
 
   it("a seed always has the same outcome", async () => {
     for (const seed of [11, 12, 13]) {

@@ -174,4 +174,4 @@ it("what is sent to Redis is, byte for byte, what was recorded", async () => {
   await expect([...scripts, "", ...recorder.lines].join("\n")).toMatchFileSnapshot(
     "recorded-session.txt",
   );
-}, 30_000);
+});

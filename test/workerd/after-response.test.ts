@@ -30,7 +30,7 @@ describe.concurrent(
         return JSON.parse(String(text)) as unknown;
       }, 10_000);
       expect(report).toEqual({ isHeld: true, isLost: false, fence });
-      await vi.waitFor(async () => expect(await command("EXISTS", `lock:${key}`)).toBe(0), 5_000);
+      await vi.waitFor(async () => expect(await command("EXISTS", `lock:${key}`)).toBe(0), 10_000);
     });
   },
 );

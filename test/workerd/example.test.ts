@@ -109,7 +109,7 @@ it("a mail is sent once, however often it is queued; one without an address ends
   const queued = await queue(mail, mail, { id: `${id}-bad`, to: "nobody" }, mail);
   expect([queued.status, await json(queued)]).toEqual([202, { queued: 4 }]);
   await vi.waitFor(async () => expect(await look(`${id}-bad`)).toEqual({ sent: 0, dead: 1 }), {
-    timeout: 25_000,
+    timeout: 60_000,
     interval: 250,
   });
   expect(await look(id)).toEqual({ sent: 1, dead: 0 });
@@ -137,7 +137,7 @@ it("a job responds first, and continues under its lock until it is done", async 
       expect(body["status"]).toBe("ended");
       return body;
     },
-    { timeout: 25_000, interval: 250 },
+    { timeout: 60_000, interval: 250 },
   );
   expect(job["heldMs"]).toBeGreaterThan(3 * Number(job["ttlMs"]));
   expect(job["renewals"]).toBeGreaterThanOrEqual(3);

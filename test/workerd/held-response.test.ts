@@ -9,7 +9,7 @@ describe('hold: "response"', () => {
     expect(await command("EXISTS", `lock:${key}`)).toBe(1);
     await command("SET", `told:${key}`, 1, "EX", 60);
     expect(await response.text()).toBe("one two");
-    await vi.waitFor(async () => expect(await command("EXISTS", `lock:${key}`)).toBe(0), 5_000);
+    await vi.waitFor(async () => expect(await command("EXISTS", `lock:${key}`)).toBe(0), 10_000);
   });
 
   it("releases the lock when a middleware replaces the response", async () => {

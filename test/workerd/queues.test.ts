@@ -23,7 +23,7 @@ describe("through a real queue", () => {
     const poison = queued("fail", 1);
     await send(...good, ...poison, ...good);
     await vi.waitFor(async () => expect(await countsOf("dead-chore", poison)).toEqual([1]), {
-      timeout: 25_000,
+      timeout: 60_000,
       interval: 100,
     });
     expect(await countsOf("chore", poison), "1 and 3 retries").toEqual([4]);
@@ -33,7 +33,7 @@ describe("through a real queue", () => {
     // The queue keeps the order: what comes after has waited for it.
     const last = queued("work", 1);
     await send(...last);
-    await vi.waitFor(async () => expect(await countsOf("chore", last)).toEqual([1]), 20_000);
+    await vi.waitFor(async () => expect(await countsOf("chore", last)).toEqual([1]), 60_000);
     expect(await countsOf("chore", good), "queued again later").toEqual(good.map(() => 1));
   });
 
@@ -49,12 +49,12 @@ describe("through a real queue", () => {
       try {
         await send(...good);
         // Three of them fail one call, and the queue delivers each message four times.
-        await vi.waitFor(async () => expect(await hits()).toBeGreaterThan(before + 3), 20_000);
+        await vi.waitFor(async () => expect(await hits()).toBeGreaterThan(before + 3), 60_000);
       } finally {
         await frontControl().clearFaults(token);
       }
       const doneKeys = good.map(({ id }) => `done:queue:chores:${id}`);
-      await vi.waitFor(async () => expect(await command("EXISTS", ...doneKeys)).toBe(20), 25_000);
+      await vi.waitFor(async () => expect(await command("EXISTS", ...doneKeys)).toBe(20), 60_000);
       expect(await countsOf("chore", good)).toEqual(good.map(() => 1));
       expect(await countsOf("dead-chore", good)).toEqual(good.map(() => 0));
     },
@@ -66,11 +66,11 @@ describe("through a real queue", () => {
     if (victim === undefined) throw new Error("no victim");
     await send(...good, victim);
     const doneKeys = good.map(({ id }) => `done:queue:chores:${id}`);
-    await vi.waitFor(async () => expect(await command("EXISTS", ...doneKeys)).toBe(20), 20_000);
+    await vi.waitFor(async () => expect(await command("EXISTS", ...doneKeys)).toBe(20), 60_000);
     await command("SET", `told:${victim.id}`, "now", "EX", 60);
     await vi.waitFor(
       async () => expect(await command("EXISTS", `done:queue:chores:${victim.id}`)).toBe(1),
-      { timeout: 25_000, interval: 100 },
+      { timeout: 60_000, interval: 100 },
     );
     expect(await countsOf("chore", [victim]), "killed once, then handled").toEqual([2]);
     expect(await countsOf("chore", good)).toEqual(good.map(() => 1));

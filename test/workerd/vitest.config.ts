@@ -44,7 +44,7 @@ export default defineProject({
     sequence: { groupOrder: 1 },
     include: ["**/*.test.ts"],
     globalSetup: ["../support/front-setup.ts"],
-    testTimeout: 30_000,
+    testTimeout: 240_000,
     hookTimeout: 120_000,
   },
 });
