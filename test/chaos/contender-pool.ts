@@ -1,26 +1,31 @@
 import { fileURLToPath } from "node:url";
+import { systemRuntime } from "../../src/index.ts";
 import { startProgram, type Program } from "../support/program.ts";
 import type { ContenderTask } from "./contender.ts";
 
 const PROGRAM = fileURLToPath(new URL("contender.ts", import.meta.url));
 
+const POLL_MS = 20;
+
 /** Processes that contend for the same locks. */
 export class ContenderPool {
   readonly #task: Omit<ContenderTask, "name">;
+  readonly #isReady: (name: string) => Promise<boolean>;
   readonly #members = new Map<string, Program>();
   #started = 0;
   #adding: Promise<void> = Promise.resolve();
   #isOver = false;
 
-  constructor(task: Omit<ContenderTask, "name">) {
+  constructor(task: Omit<ContenderTask, "name">, isReady: (name: string) => Promise<boolean>) {
     this.#task = task;
+    this.#isReady = isReady;
   }
 
   get size(): number {
     return this.#members.size;
   }
 
-  /** Adds a process, after those being added. */
+  /** Adds a process, after those being added. Resolves when it contends, or the pool is stopped. */
   add(): Promise<void> {
     const added = this.#adding.then(() => this.#start());
     this.#adding = added.catch(() => undefined);
@@ -32,7 +37,15 @@ export class ContenderPool {
     this.#started += 1;
     const name = `p${this.#started}`;
     const task: ContenderTask = { ...this.#task, name };
-    this.#members.set(name, await startProgram(name, PROGRAM, task));
+    const member = await startProgram(name, PROGRAM, task);
+    this.#members.set(name, member);
+    let hasEnded = false;
+    void member.ended.then(() => (hasEnded = true));
+    while (!this.#isOver && !(await this.#isReady(name))) {
+      // Killed since, or broken: that nobody acquires any more is noticed elsewhere.
+      if (hasEnded) return;
+      await systemRuntime.sleep(POLL_MS);
+    }
   }
 
   has(name: string): boolean {
