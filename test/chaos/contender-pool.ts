@@ -4,7 +4,8 @@ import { startProgram, type Program } from "../support/program.ts";
 import type { ContenderTask } from "./contender.ts";
 
 const PROGRAM = fileURLToPath(new URL("contender.ts", import.meta.url));
-const POLL_MS = 8;
+
+const POLL_MS = 20;
 
 /** Processes that contend for the same locks. */
 export class ContenderPool {
@@ -24,7 +25,7 @@ export class ContenderPool {
     return this.#members.size;
   }
 
-  /** Adds a process, after those being added. Resolves when it contends: until then nobody can rely on it. */
+  /** Adds a process, after those being added. Resolves when it contends, or the pool is stopped. */
   add(): Promise<void> {
     const added = this.#adding.then(() => this.#start());
     this.#adding = added.catch(() => undefined);
@@ -38,9 +39,11 @@ export class ContenderPool {
     const task: ContenderTask = { ...this.#task, name };
     const member = await startProgram(name, PROGRAM, task);
     this.#members.set(name, member);
-    const end = new AbortController();
-    void member.ended.then(() => end.abort());
-    while (!end.signal.aborted && !(await this.#isReady(name))) {
+    let hasEnded = false;
+    void member.ended.then(() => (hasEnded = true));
+    while (!this.#isOver && !(await this.#isReady(name))) {
+      // Killed since, or broken: that nobody acquires any more is noticed elsewhere.
+      if (hasEnded) return;
       await systemRuntime.sleep(POLL_MS);
     }
   }

@@ -25,6 +25,8 @@ export interface ContenderTask {
 }
 
 const HOLD_MS = 100;
+/** On a busy machine an answer may take long: a survivor that gave up on it would be late itself. */
+const REQUEST_TIMEOUT_MS = 20_000;
 /** One time in this many it holds the lock beyond its TTL, and relies on renewals. */
 const LONG_HOLD = 10;
 
@@ -33,7 +35,7 @@ export function intrusionsName(prefix: string): string {
   return `${prefix}intrusions`;
 }
 
-/** Set by a contender that is about to contend. */
+/** Set by a contender once it has loaded and reached Redis. */
 export function readyName(prefix: string, name: string): string {
   return `${prefix}ready:${name}`;
 }
@@ -82,9 +84,10 @@ async function work(
 
 async function contend(key: string, task: ContenderTask): Promise<never> {
   const { url, token, prefix, name, ttl, retryMs } = task;
-  const redis = restRedis({ url, token });
+  const redis = restRedis({ url, token }, REQUEST_TIMEOUT_MS);
+  const credentials = { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token };
   const locks = new LockService({
-    database: upstash({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }, { prefix }),
+    database: upstash(credentials, { prefix, requestTimeout: REQUEST_TIMEOUT_MS }),
     retry: { initialDelay: 20, maxDelay: retryMs },
   });
   const evaluate = (script: string, keys: string[], args: string[]): Promise<unknown> =>
@@ -106,6 +109,6 @@ async function contend(key: string, task: ContenderTask): Promise<never> {
 
 if (import.meta.main) {
   const task = parseTask(process.argv[2]);
-  await restRedis(task).set(readyName(task.prefix, task.name), 1);
+  await restRedis(task, REQUEST_TIMEOUT_MS).set(readyName(task.prefix, task.name), 1);
   await Promise.all(task.keys.map((key) => contend(key, task)));
 }

@@ -36,8 +36,8 @@ export interface KillReport {
 const RETRY_MS = 150;
 /** Waiters that sleep until a lock expires are spread this wide, and a retry takes time. */
 const SPREAD_MS = 100;
-/** For a busy machine: a limit of safety, as the report tells how many were in time. */
-const SLACK_MS = 10_000;
+/** For a busy machine, which may delay single takeovers further, but not most of them. */
+const SLACK_MS = 1_500;
 const POLL_MS = 8;
 const MAX_PAUSE_MS = 300;
 /** Without a holder for this long, something is stuck. */
@@ -61,15 +61,25 @@ export class KillTest {
   /** Kills done or in progress. */
   #claimed = 0;
   #rounds = 0;
+  /** Takeovers that not even a busy machine explains, if they are many. */
+  #late = 0;
 
   constructor(options: KillOptions) {
-    const { url, token, keys, ttl, watched, prefix = `{${crypto.randomUUID()}}` } = options;
+    const {
+      url,
+      token,
+      keys,
+      ttl,
+      watched,
+      command,
+      prefix = `{${crypto.randomUUID()}}`,
+    } = options;
     this.#options = options;
     this.#prefix = prefix;
     const task = { url, token, keys, ttl, prefix, retryMs: RETRY_MS };
     this.#pool = new ContenderPool(
       watched === undefined ? task : { ...task, watched },
-      async (name) => (await options.command("EXISTS", readyName(prefix, name))) === 1,
+      async (name) => Number(await command("EXISTS", readyName(prefix, name))) === 1,
     );
   }
 
@@ -117,7 +127,8 @@ export class KillTest {
     if (name === undefined || !(await this.#pool.kill(name))) return false;
     this.report.kills += 1;
     await this.#takeover(key, name, killedAt);
-    // Only now: a starting process takes CPU time from those that are waiting.
+    // Only now: a starting process takes CPU time from those that are waiting. And until it contends,
+    // this loop kills nobody else: it might kill the only one that could take over the other key.
     await this.#pool.add();
     return true;
   }
@@ -147,21 +158,26 @@ export class KillTest {
     return undefined;
   }
 
-  /** If the victim left its lock behind, waits for the next holder, which must not be late. */
+  /** If the victim left its lock behind, for no more than its TTL, waits for the next holder. */
   async #takeover(key: string, name: string, since: number): Promise<void> {
-    const { ttl } = this.#options;
+    const { ttl, command } = this.#options;
+    const inTimeMs = ttl + RETRY_MS + SPREAD_MS;
+    // In this order: that of a successor does not count.
+    const leftMs = Number(await command("PTTL", this.#lockName(key)));
     const left = await this.#record(key);
     if (left?.trace !== name) return;
+    if (leftMs > ttl) this.report.violations.push(`${name} left ${key} behind for ${leftMs} ms`);
     for (;;) {
       const record = await this.#record(key);
       const waitedMs = Date.now() - since;
       if (record !== null && record.ownerHash !== left.ownerHash) {
         this.report.takeovers += 1;
-        if (waitedMs <= ttl + RETRY_MS + SPREAD_MS) this.report.inTime += 1;
+        if (waitedMs <= inTimeMs) this.report.inTime += 1;
+        if (waitedMs > inTimeMs + SLACK_MS) this.#late += 1;
         this.report.worstTakeoverMs = Math.max(this.report.worstTakeoverMs, waitedMs);
         return;
       }
-      if (waitedMs > ttl + RETRY_MS + SPREAD_MS + SLACK_MS) {
+      if (waitedMs > STUCK_MS) {
         this.report.violations.push(`${key} was not taken over from ${name} in ${waitedMs} ms`);
         return;
       }
@@ -169,8 +185,12 @@ export class KillTest {
     }
   }
 
+  #lockName(key: string): string {
+    return `${this.#prefix}lock:${key}`;
+  }
+
   async #record(key: string): Promise<{ ownerHash: string; trace?: string } | null> {
-    const raw = await this.#options.command("GET", `${this.#prefix}lock:${key}`);
+    const raw = await this.#options.command("GET", this.#lockName(key));
     return typeof raw === "string" ? (JSON.parse(raw) as { ownerHash: string }) : null;
   }
 
@@ -183,7 +203,8 @@ export class KillTest {
   /** Checks the logs, and what is left in Redis once every TTL has passed. */
   async #conclude(): Promise<void> {
     const { keys, ttl, command } = this.#options;
-    const { violations } = this.report;
+    const { violations, takeovers } = this.report;
+    if (this.#late * 2 > takeovers) violations.push(`${this.#late} of ${takeovers} were late`);
     await systemRuntime.sleep(ttl + 100);
     for (const key of keys) {
       const entries = await this.#log(key, 0);
