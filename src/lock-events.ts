@@ -39,9 +39,13 @@ export type LockEvent =
   | (LockIdentity & { readonly type: "renewalFailed"; readonly error: unknown })
   | (LockIdentity & { readonly type: "lost"; readonly error: LockLostError })
   | (LockIdentity & { readonly type: "maxHold" })
+  /** Still held this long after the response, when Cloudflare soon ends what goes on: see `responded`. */
+  | (LockIdentity & { readonly type: "heldAfterResponse"; readonly sinceResponseMs: number })
   | (LockIdentity & { readonly type: "released"; readonly heldMs: number })
   /** It has ended here, for another process to attach. */
   | (LockIdentity & { readonly type: "detached"; readonly heldMs: number })
   | (LockIdentity & { readonly type: "releaseFailed"; readonly error: unknown })
   /** A job has completed, and its result cannot be kept: it is remembered without it, if at all. */
-  | (LockIdentity & { readonly type: "resultNotKept"; readonly error: unknown });
+  | (LockIdentity & { readonly type: "resultNotKept"; readonly error: unknown })
+  /** A request has used up its `requestBudget`; nothing is held back. */
+  | { readonly type: "requestBudget"; readonly requests: number };

@@ -21,6 +21,7 @@ import { checkKeyPrefix, checkTrace } from "./key.ts";
 import { Session } from "./lease/session.ts";
 import type { LeaseTerms } from "./lease/terms.ts";
 import type { LockEvent } from "./lock-events.ts";
+import { withBudget } from "./request-budget.ts";
 import { DEFAULT_RETRY, resolveRetry, type RetryOptions, type RetryPlan } from "./retry.ts";
 import { MAX_MS, systemRuntime, type Runtime } from "./runtime.ts";
 
@@ -41,7 +42,7 @@ export interface RequestContext {
 }
 
 /** Options of a LockService; times in ms. */
-export interface LockServiceOptions {
+export interface LockServiceOptions extends Omit<RequestContext, "waitUntil"> {
   /** A Database, or anything else that implements its operations. */
   readonly database: LockOperations;
   /** Prepended to every key. @default "" */
@@ -57,10 +58,8 @@ export interface LockServiceOptions {
    * request calls it. For that of a context: {@link LockService.forRequest}.
    */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
-  /** When the platform ends this invocation: no lock is requested beyond it. */
-  readonly deadline?: Date | undefined;
-  /** Cancels waiting for a lock; never a release. */
-  readonly signal?: AbortSignal | undefined;
+  /** Emits `requestBudget` when a service bound by `forRequest` sends this many requests to the database. */
+  readonly requestBudget?: number | undefined;
   /** Called with every event; the same as `events.subscribe(onEvent)`. */
   readonly onEvent?: ((event: LockEvent) => void) | undefined;
   /** Clock, timers and randomness; to be replaced in tests. */
@@ -94,6 +93,7 @@ export const SERVICE_OPTIONS: OptionNames<LockServiceOptions> = {
   waitUntil: true,
   deadline: true,
   signal: true,
+  requestBudget: true,
   onEvent: true,
   runtime: true,
 };
@@ -119,6 +119,7 @@ export class ServiceSettings {
   readonly waitUntil: LockServiceOptions["waitUntil"];
   readonly deadline: Date | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly requestBudget: number | undefined;
   readonly emitter: Emitter<LockEvent>;
   /** Whether the locks of the service belong to one request. */
   readonly isBound: boolean;
@@ -129,7 +130,7 @@ export class ServiceSettings {
   constructor(options: LockServiceOptions, emitter?: Emitter<LockEvent>) {
     checkOptions("LockService", options, SERVICE_OPTIONS);
     const { database, runtime = systemRuntime, keyPrefix = "", onEvent } = options;
-    const { defaultTtl = 30_000, maxTtl = 300_000 } = options;
+    const { defaultTtl = 30_000, maxTtl = 300_000, requestBudget } = options;
     checkOperations(database);
     checkContext(options);
     checkTtl("maxTtl", maxTtl, MAX_MS);
@@ -145,6 +146,8 @@ export class ServiceSettings {
     this.waitUntil = options.waitUntil;
     this.deadline = options.deadline;
     this.signal = options.signal;
+    if (requestBudget !== undefined) checkInteger("requestBudget", requestBudget, 1);
+    this.requestBudget = requestBudget;
     this.emitter = emitter ?? new Emitter<LockEvent>();
     this.isBound = emitter !== undefined;
     if (onEvent !== undefined) {
@@ -165,7 +168,7 @@ export class ServiceSettings {
     return new Session({ database, runtime, waitUntil, keyPrefix, emit });
   }
 
-  /** These settings for one request. What is left out stays as it was. */
+  /** These settings for one request, which has one budget, however often it is bound. */
   boundTo(context: RequestContext): ServiceSettings {
     checkType("context", context, "object");
     const { waitUntil, deadline = this.deadline, signal = this.signal } = context;
@@ -179,9 +182,9 @@ export class ServiceSettings {
       deadline,
       signal,
     };
-    const { database, runtime, keyPrefix, defaultTtl, maxTtl, retry, autoRenew } = this;
-    const options = { database, runtime, keyPrefix, defaultTtl, maxTtl, retry, autoRenew };
-    return new ServiceSettings({ ...options, ...bound }, this.emitter);
+    const { runtime, keyPrefix, defaultTtl, maxTtl, retry, autoRenew } = this;
+    const options = { runtime, keyPrefix, defaultTtl, maxTtl, retry, autoRenew };
+    return new ServiceSettings({ ...options, ...bound, database: withBudget(this) }, this.emitter);
   }
 }
 

@@ -18,13 +18,8 @@ import {
   type TryOptions,
 } from "./lock-options.ts";
 import { Lock, runUnder } from "./lock.ts";
-import {
-  runEach,
-  type OnceEachOptions,
-  type OnceEachOutcome,
-  type WithCodec,
-} from "./once/each.ts";
-import { forgetJob, recallJob } from "./once/memory.ts";
+import { runEach, type OnceEachArgument, type OnceEachOutcome } from "./once/each.ts";
+import { forgetJob, recallJob, type RecallOptions } from "./once/memory.ts";
 import { runOnce, type JobWork, type OnceOutcome, type Ran, type Recalled } from "./once/once.ts";
 import {
   resolveOnce,
@@ -133,16 +128,25 @@ export class LockService {
   /**
    * Whether the request that this service is bound to holds the lock itself. No I/O.
    *
-   * @throws LockConfigurationError when it is bound to none: its locks belong to many requests, so that
-   *   neither answer could be relied on
+   * @throws LockConfigurationError when it is bound to none: its locks then belong to many
    */
   holds(key: string): boolean {
-    const name = checkKey(key);
-    if (this.#session !== undefined) return this.#session.holds(name);
-    throw new LockConfigurationError(
-      "holds",
-      "this service is bound to no request: use forRequest",
-    );
+    return this.#bound("holds").holds(checkKey(key));
+  }
+
+  /**
+   * Tells that the response of the bound request has been made, as Hono's `locks()` does by itself: a lock
+   * that is held 20 s later emits `heldAfterResponse`, before Cloudflare ends all work, after 30 s.
+   *
+   * @throws LockConfigurationError when it is bound to none
+   */
+  responded(): void {
+    this.#bound("responded").responded();
+  }
+
+  #bound(method: string): Session {
+    if (this.#session !== undefined) return this.#session;
+    throw new LockConfigurationError(method, "this service is bound to no request: use forRequest");
   }
 
   /**
@@ -212,12 +216,11 @@ export class LockService {
    * each, in order.
    *
    * @throws LockConfigurationError before anything is sent
-   * @example
-   * await locks.onceEach(batch.messages, { key: (message) => message.id, work: handle });
+   * @example await locks.onceEach(batch.messages, { key: (message) => message.id, work: handle });
    */
   async onceEach<Item, T>(
     items: readonly Item[],
-    options: OnceEachOptions<Item, T> & WithCodec<T>,
+    options: OnceEachArgument<Item, T>,
   ): Promise<readonly OnceEachOutcome<T>[]> {
     return runEach(items, options, this.#settings);
   }
@@ -227,10 +230,7 @@ export class LockService {
    *
    * @throws DatabaseError when there is no answer, or what is remembered is not what its codec decodes
    */
-  async recall<T = unknown>(
-    key: string,
-    options: Pick<OnceOptions<T>, "codec"> = {},
-  ): Promise<Recalled<T> | null> {
+  recall<T = unknown>(key: string, options: RecallOptions<T> = {}): Promise<Recalled<T> | null> {
     return recallJob(this.#settings, key, options);
   }
 

@@ -7,6 +7,11 @@ export function noteHeld(c: Context, { body }: Response): void {
   if (body !== null) heldBodies.set(c, [...(heldBodies.get(c) ?? []), body]);
 }
 
+/** Whether the response may still be on its way when its handler has ended. */
+export function isHolding(c: Context): boolean {
+  return heldBodies.has(c);
+}
+
 /**
  * Cancels the bodies that nobody will read, as a middleware outside of the guard has answered instead
  * or thrown. One that is being read goes out, as it is or as what was made of it.

@@ -5,7 +5,7 @@ import { nest } from "../http/own-locks.ts";
 import type { LockServiceOptions, RequestContext } from "../lock-options.ts";
 import type { LockService } from "../lock-service.ts";
 import { toLockService } from "../lock-source.ts";
-import { cancelUnsent } from "./held-bodies.ts";
+import { cancelUnsent, isHolding } from "./held-bodies.ts";
 
 /** What {@link locks} puts into `c.var`. */
 export type LocksVariables = {
@@ -34,6 +34,7 @@ export function locks(
       await next();
       isAnswered = true;
     } finally {
+      if (!isHolding(c)) service.responded();
       await cancelUnsent(c, isAnswered);
     }
   };

@@ -7,6 +7,9 @@ import type { LeaseContext } from "./context.ts";
 import { Lease, type LeaseGrant, type LeaseKeeper, type Renewal } from "./lease.ts";
 import { Pledge } from "./pledge.ts";
 
+/** How long after the response a lock may be held unnoticed: Cloudflare ends all work after 30 s. */
+const AFTER_RESPONSE_MS = 20_000;
+
 /**
  * The leases of one request (compare etcd's sessions), renewed all together for as long as there is one
  * to renew and the platform lets the request live.
@@ -21,6 +24,7 @@ export class Session implements LeaseKeeper {
   /** When that wait ends, on the monotonic clock. */
   #wakeAt = Infinity;
   #lastTick: Instant | undefined;
+  #respondedAt: Instant | undefined;
 
   constructor(context: LeaseContext) {
     this.context = context;
@@ -43,6 +47,7 @@ export class Session implements LeaseKeeper {
     for (const key of grant.keys) this.#leases.set(key, lease);
     lease.watched = lease.watch();
     this.reschedule(lease);
+    if (this.#respondedAt !== undefined) void this.#warnAfterResponse(lease, this.#respondedAt);
     return lease;
   }
 
@@ -55,6 +60,24 @@ export class Session implements LeaseKeeper {
     for (const key of lease.grant.keys) {
       if (this.#leases.get(key) === lease) this.#leases.delete(key);
     }
+  }
+
+  /** The response has been made. */
+  responded(): void {
+    if (this.#respondedAt !== undefined) return;
+    this.#respondedAt = this.context.runtime.now();
+    for (const lease of new Set(this.#leases.values())) {
+      void this.#warnAfterResponse(lease, this.#respondedAt);
+    }
+  }
+
+  async #warnAfterResponse(lease: Lease, since: Instant): Promise<void> {
+    const { runtime, emit } = this.context;
+    const leftMs = AFTER_RESPONSE_MS - elapsed(since, runtime.now());
+    await runtime.sleep(leftMs, lease.ended, IN_BACKGROUND);
+    if (!lease.isHeld()) return;
+    const sinceResponseMs = elapsed(since, runtime.now());
+    emit({ type: "heldAfterResponse", ...lease.identity, sinceResponseMs });
   }
 
   /** Recomputes when the next renewal is due, if this lease changes it: not for each of many held. */

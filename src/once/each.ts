@@ -40,7 +40,10 @@ const ONCE_EACH_OPTIONS: OptionNames<OnceEachOptions<unknown, unknown>> = {
 };
 
 /** Results that JSON would change need a codec. */
-export type WithCodec<T> = [T] extends [Json<T>] ? unknown : { readonly codec: Codec<T> };
+type WithCodec<T> = [T] extends [Json<T>] ? unknown : { readonly codec: Codec<T> };
+
+/** The options of a call, where a result that is not JSON needs a codec. */
+export type OnceEachArgument<Item, T> = OnceEachOptions<Item, T> & WithCodec<T>;
 
 /** What became of one item. A failure is its own: of its work, of its lock, or for want of an answer. */
 export type OnceEachOutcome<T> =

@@ -8,11 +8,14 @@ import { JSON_CODEC, checkCodec, type Codec } from "./codec.ts";
 import type { OnceOptions } from "./options.ts";
 import { recalled, type Recalled } from "./once.ts";
 
+/** How a remembered result is read. */
+export type RecallOptions<T> = Pick<OnceOptions<T>, "codec">;
+
 /** What is remembered of a job; null when nothing is. */
 export async function recallJob<T>(
   settings: ServiceSettings,
   key: string,
-  options: Pick<OnceOptions<T>, "codec">,
+  options: RecallOptions<T>,
 ): Promise<Recalled<T> | null> {
   checkOptions("recall", options, { codec: true });
   const { codec = JSON_CODEC as Codec<T> } = options;
