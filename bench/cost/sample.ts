@@ -5,5 +5,11 @@ export function shuffled<T>(items: readonly T[]): readonly T[] {
 }
 
 export function median(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? NaN;
+  return quantile(values, 0.5);
+}
+
+/** @param part from 0, the least, to 1, the greatest */
+export function quantile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  return sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)] ?? NaN;
 }

@@ -23,9 +23,11 @@ import { lua } from "./records.ts";
  * Returns "GRANTED fence" where nothing was stored, or { status, fence, claim number, record, remaining ms }.
  */
 export const ACQUIRE: string = /* @__PURE__ */ lua(`-- leasehold:acquire
+-- A global is looked up anew at each use.
+local redis, KEYS, ARGV = redis, KEYS, ARGV
 local fenceKey, procKey, claims = KEYS[1], KEYS[2], tonumber(ARGV[1])
-local ttlMs, livenessMs, graceMs = ARGV[2], ARGV[3], ARGV[4]
-local firstFence, processData, highestFence = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[#ARGV])
+local ttlMs, livenessMs, graceMs, processData = ARGV[2], ARGV[3], ARGV[4], ARGV[6]
+local highestFence = tonumber(ARGV[#ARGV])
 local procMs, ownMs, suspects, taken = livenessMs, nil, nil, nil
 
 -- An uncontended acquire finds nothing at any of them: there is nothing to read, and no helper to make.
@@ -102,9 +104,9 @@ end
 
 local fence = redis.call("INCR", fenceKey)
 -- An absent counter starts at the clock, and one that lags above what its client has seen.
-local least = math.max(highestFence, fence <= 1 and firstFence or 0)
-if fence <= least then
-  fence = redis.call("INCRBY", fenceKey, string.format("%.0f", least + 1 - fence))
+if fence <= 1 then highestFence = math.max(highestFence, tonumber(ARGV[5])) end
+if fence <= highestFence then
+  fence = redis.call("INCRBY", fenceKey, string.format("%.0f", highestFence + 1 - fence))
 end
 if fence >= 2^53 then return redis.error_reply("WRONGTYPE not an integer below 2^53") end
 fence = string.format("%.0f", fence)

@@ -15,6 +15,7 @@ import { lua } from "./records.ts";
  * Returns "RELEASED", or { status, record, 1 if one of them was taken over or forced }.
  */
 export const RELEASE: string = /* @__PURE__ */ lua(`-- leasehold:release
+local redis, KEYS, ARGV = redis, KEYS, ARGV
 local procKey, graceMs = KEYS[1], ARGV[1]
 local status, holder, isTaken = "SUCCESS", "", 0
 for i = 1, #ARGV - 1 do

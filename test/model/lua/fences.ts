@@ -1,27 +1,30 @@
 import type { LuaMutant } from "./mutant.ts";
 
+/** Where to start counting when the counter is gone. */
+const SEEDS = "if fence <= 1 then highestFence = math.max(highestFence, tonumber(ARGV[5])) end\n";
+
 /** R6: fences survive data loss, and are exact. */
 export const FENCES: readonly LuaMutant[] = [
   {
     name: "R6: fences restart at one after data loss",
     script: "acquire",
-    find: "fence <= 1 and firstFence or 0",
-    replace: "0",
+    find: SEEDS,
+    replace: "",
     seed: 1,
     guarantee: "R6 a counter that is absent starts at the client's clock, and does not expire",
   },
   {
     name: "R6: an existing counter is reset",
     script: "acquire",
-    find: "fence <= 1 and firstFence or 0",
-    replace: "firstFence",
+    find: "if fence <= 1 then highestFence =",
+    replace: "if true then highestFence =",
     guarantee: "R6 a counter that is there is never reset",
   },
   {
     name: "R6: a counter that lags is not raised above what its client has seen",
     script: "acquire",
-    find: "math.max(highestFence, fence <= 1 and firstFence or 0)",
-    replace: "fence <= 1 and math.max(highestFence, firstFence) or 0",
+    find: "if fence <= highestFence then",
+    replace: "if fence <= 1 then",
     seed: 1,
     guarantee:
       "R6 a counter that lags behind, as after a failover, goes on above the highest fence drawn",
@@ -29,16 +32,16 @@ export const FENCES: readonly LuaMutant[] = [
   {
     name: "R6: after data loss the highest fence seen does not count",
     script: "acquire",
-    find: "math.max(highestFence, fence <= 1 and firstFence or 0)",
-    replace: "fence <= 1 and firstFence or 0",
+    find: "math.max(highestFence, tonumber(ARGV[5]))",
+    replace: "tonumber(ARGV[5])",
     seed: 1,
     guarantee: "R6 after data loss fences go on above that of a holder met",
   },
   {
     name: "R6: a fence is raised, but its counter is not",
     script: "acquire",
-    find: 'fence = redis.call("INCRBY", fenceKey, string.format("%.0f", least + 1 - fence))',
-    replace: "fence = least + 1",
+    find: 'fence = redis.call("INCRBY", fenceKey, string.format("%.0f", highestFence + 1 - fence))',
+    replace: "fence = highestFence + 1",
     seed: 1,
     guarantee:
       "R6 a counter that lags behind, as after a failover, goes on above the highest fence drawn",
