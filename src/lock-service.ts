@@ -7,7 +7,8 @@ import { readHandOff } from "./lease/hand-off.ts";
 import { refused } from "./lease/refusal.ts";
 import type { Session } from "./lease/session.ts";
 import type { LeaseTerms } from "./lease/terms.ts";
-import { forceRelease, lookAt, toLockInfo, type LockInfo } from "./lock-info.ts";
+import { Listing, type ListOptions } from "./listing.ts";
+import { forceRelease, inspectLock, lookAt, type LockInfo } from "./lock-info.ts";
 import type { LockEvent } from "./lock-events.ts";
 import {
   ServiceSettings,
@@ -25,13 +26,8 @@ import {
   type WithCodec,
 } from "./once/each.ts";
 import { forgetJob, recallJob } from "./once/memory.ts";
-import { runOnce, type JobWork, type OnceOutcome, type Ran, type Recalled } from "./once/once.ts";
-import {
-  resolveOnce,
-  type OnceArguments,
-  type OnceOptions,
-  type WaitingOnceOptions,
-} from "./once/options.ts";
+import { onceUnder, type JobWork, type OnceOutcome, type Ran, type Recalled } from "./once/once.ts";
+import type { OnceArguments, OnceOptions, WaitingOnceOptions } from "./once/options.ts";
 
 /**
  * The everyday API: acquires locks, keeps them alive while the work goes on, and releases them.
@@ -139,10 +135,8 @@ export class LockService {
   holds(key: string): boolean {
     const name = checkKey(key);
     if (this.#session !== undefined) return this.#session.holds(name);
-    throw new LockConfigurationError(
-      "holds",
-      "this service is bound to no request: use forRequest",
-    );
+    const message = "this service is bound to no request: use forRequest";
+    throw new LockConfigurationError("holds", message);
   }
 
   /**
@@ -160,7 +154,7 @@ export class LockService {
    * @throws DatabaseError when there is no answer
    */
   async inspect(key: string): Promise<LockInfo | null> {
-    return toLockInfo(await lookAt(this.#settings, key));
+    return inspectLock(this.#settings, key);
   }
 
   /**
@@ -171,6 +165,16 @@ export class LockService {
    */
   async forceRelease(key: string): Promise<boolean> {
     return forceRelease(this.#settings, key);
+  }
+
+  /**
+   * The locks and remembered jobs, as they are found: see {@link Listing}. For operators.
+   *
+   * @throws DatabaseError when there is no answer, LockConfigurationError before anything is sent
+   * @example for await (const { key } of locks.list({ match: "order:*" })) console.log(key);
+   */
+  list(options: ListOptions = {}): Listing {
+    return new Listing(this.#settings, options);
   }
 
   /**
@@ -201,10 +205,7 @@ export class LockService {
     work: JobWork<T>,
     options: OnceOptions<T> = {},
   ): Promise<OnceOutcome<T>> {
-    const plan = resolveOnce(options, this.#settings);
-    const { maxTtl } = this.#settings;
-    const session = this.#session ?? this.#settings.openSession();
-    return runOnce({ key: checkKey(key), work, plan, session, maxTtl });
+    return onceUnder(this.#settings, this.#session, { key: checkKey(key), work, options });
   }
 
   /**
@@ -212,8 +213,7 @@ export class LockService {
    * each, in order.
    *
    * @throws LockConfigurationError before anything is sent
-   * @example
-   * await locks.onceEach(batch.messages, { key: (message) => message.id, work: handle });
+   * @example await locks.onceEach(batch.messages, { key: (message) => message.id, work: handle });
    */
   async onceEach<Item, T>(
     items: readonly Item[],
