@@ -4,7 +4,16 @@ import { defineConfig } from "tsdown";
 /** The subpaths: `src/index.ts`, and every folder of src/ that has an `index.ts` of its own. */
 const folders = readdirSync("src").filter((name) => existsSync(`src/${name}/index.ts`));
 
-export default defineConfig({
+/** Published without comments and indentation, the scripts are smaller, on the wire as well. */
+const stripLua = {
+  name: "strip-lua",
+  transform(code: string, id: string): string | undefined {
+    if (!/[\\/]redis[\\/]lua[\\/]/.test(id)) return undefined;
+    return code.replaceAll(/^[ \t]*(?:--(?! leasehold:).*\n)?/gm, "");
+  },
+};
+
+const library = defineConfig({
   entry: {
     index: "src/index.ts",
     ...Object.fromEntries(folders.map((name) => [name, `src/${name}/index.ts`])),
@@ -36,18 +45,29 @@ export default defineConfig({
       ],
     },
   },
-  plugins: [
-    {
-      // Published without comments and indentation, the scripts are smaller, on the wire as well.
-      name: "strip-lua",
-      transform(code, id) {
-        if (!/[\\/]redis[\\/]lua[\\/]/.test(id)) return undefined;
-        return code.replaceAll(/^[ \t]*(?:--(?! leasehold:).*\n)?/gm, "");
-      },
-    },
-  ],
+  plugins: [stripLua],
   // What is bundled by mistake, such as a peer, or a name that clashes, ends the build.
   deps: { onlyBundle: [] },
   failOnWarn: true,
   logLevel: "warn",
 });
+
+/** `npx leasehold`: one file with all it needs, so that nothing of it is in what the library loads. */
+const commandLine = defineConfig({
+  entry: { cli: "src/cli/main.ts" },
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  fixedExtension: false,
+  sourcemap: false,
+  dts: false,
+  clean: false,
+  hash: false,
+  outputOptions: { comments: { jsdoc: false } },
+  plugins: [stripLua],
+  deps: { onlyBundle: [] },
+  failOnWarn: true,
+  logLevel: "warn",
+});
+
+export default [library, commandLine];

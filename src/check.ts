@@ -101,7 +101,7 @@ export function checkOptions<Options extends object>(
 }
 
 /** The most similar name: one that begins alike, or the one with the fewest edits, less than half of it. */
-function nearest(name: string, names: readonly string[]): string | undefined {
+export function nearest(name: string, names: readonly string[]): string | undefined {
   const cost = (known: string): number => {
     const beginsAlike = name.length > 1 && (known.startsWith(name) || name.startsWith(known));
     return beginsAlike ? 0 : edits(name, known) / Math.max(name.length, known.length);

@@ -1,6 +1,13 @@
 export type { AutoRenewOptions } from "./auto-renew.ts";
 export type { DatabaseModule } from "./database/database-module.ts";
 export { Database, type DatabaseOptions } from "./database/database.ts";
+export type {
+  ListOperation,
+  ListPage,
+  ListRequest,
+  ListedJob,
+  ListedLock,
+} from "./database/listing.ts";
 export type { ResultRecord } from "./database/result-record.ts";
 export type { LockData, ProcessData } from "./database/lock-record.ts";
 export { LockStatus, OwnerHashStatus } from "./database/lock-status.ts";
@@ -50,6 +57,7 @@ export {
   type LockErrorCode,
 } from "./errors.ts";
 export type { Events } from "./events.ts";
+export type { JobEntry, Listing, ListOptions, LockEntry } from "./listing.ts";
 export type { LockEvent } from "./lock-events.ts";
 export type {
   AcquireOptions,

@@ -26,6 +26,15 @@ export function lookAt(
   return sendTwice(() => database.inspect(name));
 }
 
+/** Who holds a user's key; null when it is free. */
+export async function inspectLock(
+  settings: ServiceSettings,
+  key: string,
+): Promise<LockInfo | null> {
+  const seen = await lookAt(settings, key);
+  return seen && toLockInfo(seen);
+}
+
 /** Deletes what is there now, and nothing that comes meanwhile. */
 export async function forceRelease(settings: ServiceSettings, key: string): Promise<boolean> {
   const seen = await lookAt(settings, key);
@@ -34,8 +43,7 @@ export async function forceRelease(settings: ServiceSettings, key: string): Prom
   return sendTwice(() => settings.database.forceDelete(settings.keyPrefix + key, owner));
 }
 
-export function toLockInfo(seen: Inspection | null): LockInfo | null {
-  if (seen === null) return null;
+export function toLockInfo(seen: Inspection): LockInfo {
   const { lockData, remainingMs, alive } = seen;
   if (lockData === null) return { ...UNREADABLE, remainingMs, alive };
   const { ownerHash, trace = null, fence = null, acquiredAt, extendedAt } = lockData;

@@ -7,7 +7,8 @@ import { readHandOff } from "./lease/hand-off.ts";
 import { refused } from "./lease/refusal.ts";
 import type { Session } from "./lease/session.ts";
 import type { LeaseTerms } from "./lease/terms.ts";
-import { forceRelease, lookAt, toLockInfo, type LockInfo } from "./lock-info.ts";
+import { Listing, type ListOptions } from "./listing.ts";
+import { forceRelease, inspectLock, lookAt, type LockInfo } from "./lock-info.ts";
 import type { LockEvent } from "./lock-events.ts";
 import {
   ServiceSettings,
@@ -20,13 +21,8 @@ import {
 import { Lock, runUnder } from "./lock.ts";
 import { runEach, type OnceEachArgument, type OnceEachOutcome } from "./once/each.ts";
 import { forgetJob, recallJob, type RecallOptions } from "./once/memory.ts";
-import { runOnce, type JobWork, type OnceOutcome, type Ran, type Recalled } from "./once/once.ts";
-import {
-  resolveOnce,
-  type OnceArguments,
-  type OnceOptions,
-  type WaitingOnceOptions,
-} from "./once/options.ts";
+import { onceUnder, type JobWork, type OnceOutcome, type Ran, type Recalled } from "./once/once.ts";
+import type { OnceArguments, OnceOptions, WaitingOnceOptions } from "./once/options.ts";
 
 /**
  * The everyday API: acquires locks, keeps them alive while the work goes on, and releases them.
@@ -164,7 +160,7 @@ export class LockService {
    * @throws DatabaseError when there is no answer
    */
   async inspect(key: string): Promise<LockInfo | null> {
-    return toLockInfo(await lookAt(this.#settings, key));
+    return inspectLock(this.#settings, key);
   }
 
   /**
@@ -175,6 +171,16 @@ export class LockService {
    */
   async forceRelease(key: string): Promise<boolean> {
     return forceRelease(this.#settings, key);
+  }
+
+  /**
+   * The locks and remembered jobs, as they are found: see {@link Listing}. For operators.
+   *
+   * @throws DatabaseError when there is no answer, LockConfigurationError before anything is sent
+   * @example for await (const { key } of locks.list({ match: "order:*" })) console.log(key);
+   */
+  list(options: ListOptions = {}): Listing {
+    return new Listing(this.#settings, options);
   }
 
   /**
@@ -205,10 +211,7 @@ export class LockService {
     work: JobWork<T>,
     options: OnceOptions<T> = {},
   ): Promise<OnceOutcome<T>> {
-    const plan = resolveOnce(options, this.#settings);
-    const { maxTtl } = this.#settings;
-    const session = this.#session ?? this.#settings.openSession();
-    return runOnce({ key: checkKey(key), work, plan, session, maxTtl });
+    return onceUnder(this.#settings, this.#session, { key: checkKey(key), work, options });
   }
 
   /**

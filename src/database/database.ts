@@ -16,6 +16,7 @@ import {
   renewByPrimitives,
 } from "./composed.ts";
 import { importDatabase, type DatabaseModule } from "./database-module.ts";
+import type { ListPage, ListRequest } from "./listing.ts";
 import {
   createLockData,
   createProcessData,
@@ -98,6 +99,9 @@ export abstract class Database implements LockOperations, LockPrimitives {
   complete?(requests: readonly CompleteRequest[]): Promise<readonly JobOutcome<ReleaseOutcome>[]>;
   recall?(key: string): Promise<ResultRecord | null>;
   forget?(key: string, ownerHash: string): Promise<boolean>;
+
+  /** Of a backend that can look through its keys: see {@link ListOperation}. */
+  list?(request?: ListRequest): Promise<ListPage>;
 
   /** What this backend can do beyond its primitives. */
   get capabilities(): Capabilities {

@@ -1,5 +1,6 @@
 import { show } from "../check.ts";
 import { DatabaseError, LockConfigurationError } from "../errors.ts";
+import type { ListOperation } from "./listing.ts";
 import type { LockData } from "./lock-record.ts";
 import type { ResultRecord } from "./result-record.ts";
 
@@ -27,7 +28,7 @@ export interface Capabilities {
  * method rejects when it has no conclusive answer, best with a `DatabaseError`, and no later than
  * after `requestTimeout` (R8, R9).
  */
-export interface LockOperations extends Partial<JobOperations> {
+export interface LockOperations extends Partial<JobOperations & ListOperation> {
   /** Longest wait for one operation, in ms. */
   readonly requestTimeout: number;
   readonly capabilities: Capabilities;

@@ -21,8 +21,9 @@ import type { Lease } from "../lease/lease.ts";
 import { acquisitionFailed, isOtherInput, refused } from "../lease/refusal.ts";
 import { isOwnRelease } from "../lease/release.ts";
 import type { Session } from "../lease/session.ts";
+import type { ServiceSettings } from "../lock-options.ts";
 import { Lock, conclude, releaseOnError } from "../lock.ts";
-import type { OncePlan } from "./options.ts";
+import { resolveOnce, type OnceOptions, type OncePlan } from "./options.ts";
 
 /** This call ran the job. */
 export interface Ran<T> {
@@ -71,6 +72,18 @@ export interface Job<T> {
   readonly plan: OncePlan;
   readonly session: Session;
   readonly maxTtl: number;
+}
+
+/** Runs a job as `LockService.once` is asked to; without a session, in one of its own. */
+export async function onceUnder<T>(
+  settings: ServiceSettings,
+  session: Session | undefined,
+  asked: Pick<Job<T>, "key" | "work"> & { readonly options: OnceOptions<T> },
+): Promise<OnceOutcome<T>> {
+  const { options, ...job } = asked;
+  const plan = resolveOnce(options, settings);
+  const { maxTtl } = settings;
+  return runOnce({ ...job, plan, session: session ?? settings.openSession(), maxTtl });
 }
 
 /**

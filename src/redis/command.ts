@@ -35,6 +35,8 @@ export interface Command<T> {
   readonly script: string;
   readonly keys: string[];
   readonly args: string[];
+  /** It touches keys that cannot be named beforehand, so that they cannot be locked one by one. */
+  readonly undeclared?: true;
   /** Undefined for a reply that the script never returns. */
   readonly decode: (reply: Reply) => T | undefined;
 }

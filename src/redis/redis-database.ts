@@ -1,6 +1,7 @@
-import { checkInteger, checkOptions, checkType, show, type OptionNames } from "../check.ts";
+import { checkInteger, checkOptions, checkType, type OptionNames } from "../check.ts";
 import { EVERY_CAPABILITY } from "../database/capabilities.ts";
 import { Database, type DatabaseOptions } from "../database/database.ts";
+import type { ListPage, ListRequest } from "../database/listing.ts";
 import {
   canOutliveHolder,
   createProcessData,
@@ -29,9 +30,9 @@ import {
 } from "../database/operations.ts";
 import type { ResultRecord } from "../database/result-record.ts";
 import type { CreateOutcome, DeleteOutcome, UpdateOutcome } from "../database/primitives.ts";
-import { LockConfigurationError, classifyFailure, noAnswerWithin } from "../errors.ts";
+import { classifyFailure, noAnswerWithin } from "../errors.ts";
 import { bounded } from "../runtime.ts";
-import type { RedisClient } from "./client.ts";
+import { checkClient, type RedisClient } from "./client.ts";
 import { namesUnder, type Command, type Names } from "./command.ts";
 import { evaluate } from "./evaluate.ts";
 import { toDatabaseError, unreadableReply } from "./failure.ts";
@@ -42,6 +43,7 @@ import { completeCommand } from "./lua/complete.ts";
 import { forceDeleteCommand } from "./lua/force-delete.ts";
 import { forgetCommand } from "./lua/forget.ts";
 import { inspectCommand } from "./lua/inspect.ts";
+import { listCommand } from "./lua/list.ts";
 import { readCommand } from "./lua/read.ts";
 import { recallCommand } from "./lua/recall.ts";
 import { releaseCommand } from "./lua/release.ts";
@@ -94,12 +96,7 @@ export class RedisDatabase extends Database {
     checkOptions("RedisDatabase", options, REDIS_DATABASE_OPTIONS);
     super(options);
     const { prefix = "leasehold:", keyLocking = false, gracePeriod = 30_000 } = options;
-    if (typeof redis?.eval !== "function") {
-      throw new LockConfigurationError(
-        "redis",
-        `must be a client with an eval method, such as Redis of @upstash/redis, but is ${show(redis)}`,
-      );
-    }
+    checkClient(redis);
     checkType("prefix", prefix, "string");
     checkType("keyLocking", keyLocking, "boolean");
     this.#redis = redis;
@@ -113,15 +110,14 @@ export class RedisDatabase extends Database {
   }
 
   override async acquire(request: AcquireRequest): Promise<AcquireOutcome> {
-    const settings = this.#acquireSettings();
-    return this.#noteFence(await this.#run(acquireCommand(this.#names, request, settings)));
+    const command = acquireCommand(this.#names, request, this.#acquireSettings());
+    return this.#noteFence(await this.#run(command));
   }
 
   override async admit(
     requests: readonly AdmitRequest[],
   ): Promise<readonly JobOutcome<AdmitOutcome>[]> {
-    const settings = this.#acquireSettings();
-    const outcomes = await this.#run(admitCommand(this.#names, requests, settings));
+    const outcomes = await this.#run(admitCommand(this.#names, requests, this.#acquireSettings()));
     return outcomes.map((outcome) => (isFailed(outcome) ? outcome : this.#noteFence(outcome)));
   }
 
@@ -137,6 +133,10 @@ export class RedisDatabase extends Database {
 
   override async forget(key: string, ownerHash: string): Promise<boolean> {
     return this.#run(forgetCommand(this.#names, key, ownerHash));
+  }
+
+  override async list(request: ListRequest = {}): Promise<ListPage> {
+    return this.#run(listCommand(this.#names, request));
   }
 
   #acquireSettings(): AcquireSettings {
@@ -232,9 +232,10 @@ export class RedisDatabase extends Database {
   async terminate(): Promise<void> {}
 
   /** The only place a command leaves from: bounded in time (R8), its reply decoded. */
-  async #run<T>({ operation, script, keys, args, decode }: Command<T>): Promise<T> {
+  async #run<T>({ operation, keys, args, decode, ...command }: Command<T>): Promise<T> {
     const wait = new AbortController();
-    const reply = evaluate(this.#redis, this.#shebang + script, keys, args, wait.signal);
+    const script = command.undeclared ? command.script : this.#shebang + command.script;
+    const reply = evaluate(this.#redis, script, keys, args, wait.signal);
     const outcome = await bounded(this.runtime, reply, this.requestTimeout);
     wait.abort();
     if (outcome.ended === "failed") {

@@ -50,6 +50,7 @@ export type DatabaseOperation =
   | "recall"
   | "forget"
   | "inspect"
+  | "list"
   | "forceDelete"
   | "readLockData"
   | "tryCreate"
@@ -67,6 +68,7 @@ const OPERATIONS: Readonly<Record<DatabaseOperation, true>> = {
   recall: true,
   forget: true,
   inspect: true,
+  list: true,
   forceDelete: true,
   readLockData: true,
   tryCreate: true,

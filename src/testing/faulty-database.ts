@@ -1,5 +1,6 @@
 import { checkInteger, checkOptions, type OptionNames } from "../check.ts";
 import { Database } from "../database/database.ts";
+import { listOperation, type ListPage, type ListRequest } from "../database/listing.ts";
 import type { LockData, ProcessData } from "../database/lock-record.ts";
 import {
   jobOperations,
@@ -126,6 +127,10 @@ export class FaultyDatabase extends Database {
 
   override inspect(key: string): Promise<Inspection | null> {
     return this.#carry("inspect", () => this.#database.inspect(key));
+  }
+
+  override list(request?: ListRequest): Promise<ListPage> {
+    return this.#carry("list", async () => listOperation(this.#database)(request));
   }
 
   override forceDelete(key: string, ownerHash: string | null): Promise<boolean> {

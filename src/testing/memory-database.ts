@@ -1,6 +1,7 @@
 import { checkInteger, checkOptions, type OptionNames } from "../check.ts";
 import { EVERY_CAPABILITY } from "../database/capabilities.ts";
 import { Database, type DatabaseOptions } from "../database/database.ts";
+import type { ListPage, ListRequest } from "../database/listing.ts";
 import {
   decodeProcessData,
   highestFence,
@@ -42,6 +43,7 @@ import { releaseByRules } from "../database/rules/release.ts";
 import { renewByRules } from "../database/rules/renew.ts";
 import { find, processName, saveProcess, type RuleSettings } from "../database/rules/store.ts";
 import { systemRuntime } from "../runtime.ts";
+import { listStore } from "./memory-listing.ts";
 import { MemoryStore } from "./memory-store.ts";
 
 /** Options of {@link MemoryDatabase}; times in ms. */
@@ -124,6 +126,10 @@ export class MemoryDatabase extends Database {
 
   override async inspect(key: string): Promise<Inspection | null> {
     return inspectByRules(this.store, key);
+  }
+
+  override async list(request: ListRequest = {}): Promise<ListPage> {
+    return listStore(this.store, request);
   }
 
   override async forceDelete(key: string, ownerHash: string | null): Promise<boolean> {

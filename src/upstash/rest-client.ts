@@ -16,18 +16,20 @@ export class RestClient implements RedisClient {
   }
 
   eval(script: string, keys: string[], args: string[], signal?: AbortSignal): Promise<unknown> {
-    return this.#send(["EVAL", script, String(keys.length), ...keys, ...args], signal);
+    return this.send(["EVAL", script, String(keys.length), ...keys, ...args], signal);
   }
 
   evalsha(sha1: string, keys: string[], args: string[], signal?: AbortSignal): Promise<unknown> {
-    return this.#send(["EVALSHA", sha1, String(keys.length), ...keys, ...args], signal);
+    return this.send(["EVALSHA", sha1, String(keys.length), ...keys, ...args], signal);
   }
 
   /**
+   * One command, whatever it is.
+   *
    * @throws Error with the words of Redis, or of what came instead of an answer; DatabaseError when there
    *   was no connection to send it on
    */
-  async #send(command: readonly string[], signal: AbortSignal | undefined): Promise<unknown> {
+  async send(command: readonly string[], signal: AbortSignal | undefined): Promise<unknown> {
     this.#credentials ??= this.#find();
     const { url, token } = this.#credentials;
     const response = await fetch(url, {

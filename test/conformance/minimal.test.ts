@@ -4,6 +4,7 @@ import { MinimalDatabase } from "../support/minimal-database.ts";
 const CANNOT = [
   "remembers no results",
   "hands no lock off",
+  "cannot list its locks",
   "cannot lock several keys at once",
   "does not remember ended owners",
   "does not tell how long a lock has left",

@@ -93,7 +93,9 @@ it("no file refers to a source map that is not there", async () => {
 
 it.each([".js", ".cjs"])("no module of the sources is in two %s files", async (extension) => {
   const seen: string[] = [];
-  for (const file of distFiles().filter((name) => path.extname(name) === extension)) {
+  // The command line is one file by itself.
+  const files = distFiles().filter((name) => path.extname(name) === extension && name !== "cli.js");
+  for (const file of files) {
     const names = (await distFile(file)).matchAll(/^\/\/ (src\/.*\.ts)$/gm);
     seen.push(...[...names].map(([, name = ""]) => name));
   }
@@ -163,15 +165,15 @@ it("two copies in one process recognize each other's errors", async () => {
 
 // What a user's bundle grows by, in bytes: raise a budget only for what is worth it.
 it.each([
-  ['export * from "leasehold"', 25_400],
-  ['export { LockService } from "leasehold"; export * from "leasehold/upstash"', 22_900],
-  ['export * from "leasehold/upstash"', 11_800],
-  ['export * from "leasehold/hono"', 17_600],
-  ['export * from "leasehold/web"', 17_400],
-  ['export * from "leasehold/cloudflare"', 14_400],
-  ['export * from "leasehold/nestjs"', 16_600],
-  ['export * from "leasehold/vercel"', 14_400],
-  ['export * from "leasehold/cron"', 13_700],
+  ['export * from "leasehold"', 26_700],
+  ['export { LockService } from "leasehold"; export * from "leasehold/upstash"', 24_200],
+  ['export * from "leasehold/upstash"', 12_700],
+  ['export * from "leasehold/hono"', 18_000],
+  ['export * from "leasehold/web"', 17_800],
+  ['export * from "leasehold/cloudflare"', 14_800],
+  ['export * from "leasehold/nestjs"', 17_000],
+  ['export * from "leasehold/vercel"', 14_800],
+  ['export * from "leasehold/cron"', 14_100],
 ])("%s adds no more than %i bytes, minified and gzipped", async (contents, limit) => {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: built.project },

@@ -61,7 +61,7 @@ describe.skipIf(onlyBorrowedRedis)("a script that Redis does not know", () => {
       expect(counters).toMatchObject(ONE_MORE);
       for (const name of Object.keys(counters.byScript)) scripts.add(name);
     });
-    expect(scripts.size).toBe(14);
+    expect(scripts.size).toBe(15);
     await fixture.command("DEL", proc);
   });
 

@@ -32,6 +32,8 @@ export async function everyScript(
   await use([acquire, "granted"]);
   await use([() => database.renew([{ key: "a", lockData: fenced(), ...times }]), ["renewed"]]);
   await use([() => database.inspect("a"), expect.objectContaining({ lockData: fenced() })]);
+  const listed = [expect.objectContaining({ key: "a", lockData: fenced() })];
+  await use([() => database.list(), { entries: listed, cursor: null }]);
   await use([() => database.release({ claims, fence }), { status: "released", lockData: null }]);
   await use([() => database.forceDelete("a", ownerHash), false]);
   const jobProcess = `c/${processHash.slice(2)}`;

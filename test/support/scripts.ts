@@ -27,6 +27,7 @@ export async function allScripts(): Promise<readonly string[]> {
     database.recall("a"),
     database.forget("a", owner.ownerHash),
     database.inspect("a"),
+    database.list(),
     database.forceDelete("a", owner.ownerHash),
     database.readLockData("a"),
     database.tryCreate("a", lockData, 1_000),

@@ -11,6 +11,7 @@ import { jobs } from "./jobs.ts";
 import { jobsTogether } from "./jobs-together.ts";
 import { jobsJoined } from "./jobs-joined.ts";
 import { jobsFull } from "./jobs-full.ts";
+import { listing } from "./listing.ts";
 import { liveness } from "./liveness.ts";
 import { neverResurrect } from "./never-resurrect.ts";
 import { neverShorten } from "./never-shorten.ts";
@@ -63,6 +64,7 @@ function definitions(): readonly Definition[] {
     ...repeatedSends,
     ...severalKeys,
     ...inspection,
+    ...listing,
     ...neverShorten,
     ...neverResurrect,
     ...identity,

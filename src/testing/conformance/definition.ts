@@ -23,6 +23,7 @@ export type Need =
   | "tombstones"
   | "results"
   | "handOff"
+  | "list"
   | "storage"
   | "noText"
   | "full";
@@ -72,6 +73,10 @@ export const NEEDS: Readonly<Record<Need, Requirement>> = {
   handOff: {
     isMet: ({ database }) => database.capabilities.handOff,
     lack: "this database hands no lock off (capabilities.handOff)",
+  },
+  list: {
+    isMet: ({ database }) => database.list !== undefined,
+    lack: "this database cannot list its locks (it has no method list)",
   },
   storage: {
     isMet: ({ storage }) => storage !== undefined,
