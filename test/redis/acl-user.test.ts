@@ -83,26 +83,23 @@ describe.skipIf(onlyBorrowedRedis)("the user that docs/redis.md creates", () => 
     await raiseCounter(client, own.open());
   });
 
-  it.each(COMMANDS)(
-    "needs %s: without it something fails",
-    async (missing) => {
-      const client = await connect([...RULES, missing.replace("+", "-")]);
-      const everything = async (): Promise<void> => {
-        await useEverything(client);
-        await raiseCounter(client, own.open());
-      };
-      await expect(everything()).rejects.toThrow();
-    },
-  );
+  it.each(COMMANDS)("needs %s: without it something fails", async (missing) => {
+    const client = await connect([...RULES, missing.replace("+", "-")]);
+    const everything = async (): Promise<void> => {
+      await useEverything(client);
+      await raiseCounter(client, own.open());
+    };
+    await expect(everything()).rejects.toThrow();
+  });
 
   it("can neither read nor write a key outside of the prefix, by a script or by itself", async () => {
     const scene = own.open();
     await scene.command("SET", "session:1", "private");
     const client = await connect(RULES);
     await expect(client.get("session:1")).rejects.toThrow("NOPERM");
-    await expect(client.eval("return redis.call('GET', KEYS[1])", ["session:1"], [])).rejects.toThrow(
-      "NOPERM",
-    );
+    await expect(
+      client.eval("return redis.call('GET', KEYS[1])", ["session:1"], []),
+    ).rejects.toThrow("NOPERM");
     const undeclared = client.eval("return redis.call('DEL', 'session:1')", [], []);
     await expect(undeclared).rejects.toThrow(/NOPERM|can't access/);
     await expect(client.flushall()).rejects.toThrow("NOPERM");
