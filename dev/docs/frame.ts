@@ -16,10 +16,12 @@ const NAVIGATION: readonly (readonly [heading: string, ...pages: string[]])[] = 
   [
     "Use",
     "docs/recipes.md",
+    "docs/jobs.md",
     "docs/idempotency.md",
     "docs/crons.md",
     "docs/queues-and-crons.md",
     "docs/hand-off.md",
+    "docs/renewal-and-retries.md",
     "docs/faq.md",
   ],
   ["Operate", "docs/redis.md", "docs/operating.md", "docs/errors.md"],
