@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { eventually } from "../dev/eventually.ts";
@@ -8,20 +8,37 @@ import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
 import { ROOT, bin, buildPackage, run, type BuiltPackage } from "../support/built-package.ts";
 
 const read = (file: string): Promise<string> => readFile(path.join(ROOT, file), "utf8");
-const readme = await read("README.md");
-const guides = await Promise.all(
-  ["coming-from-distributed-locker", "coming-from-nestjs-redisx", "queues-and-crons", "crons"].map(
-    (name) => read(`docs/${name}.md`),
-  ),
+/** A page that shows code, and the text of it. */
+interface Page {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The README, and every page of docs: none can be forgotten. */
+const pages: readonly Page[] = await Promise.all(
+  [
+    "README.md",
+    ...(await readdir(path.join(ROOT, "docs"), { recursive: true }))
+      .filter((name) => name.endsWith(".md"))
+      .toSorted()
+      .map((name) => path.join("docs", name)),
+  ].map(async (name) => ({ name, text: await read(name) })),
 );
+const textOf = (page: string): string => pages.find(({ name }) => name === page)?.text ?? "";
+const readme = textOf("README.md");
 /** The blocks of one language: `ts` are compiled and run, `typescript` only compiled. */
-const blocksOf = (language: string, text = readme): readonly string[] =>
+const blocksOf = (language: string, text: string): readonly string[] =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(
     ([, code = ""]) => code,
   );
-const handOff = await read("docs/hand-off.md");
-const snippets = [readme, await read("docs/recipes.md")].flatMap((text) => blocksOf("ts", text));
-const onlyCompiled = [readme, ...guides, handOff].flatMap((text) => blocksOf("typescript", text));
+/** The one page whose blocks are parts of one program. */
+const HAND_OFF = "docs/hand-off.md";
+const snippets = pages
+  .filter(({ name }) => name !== HAND_OFF)
+  .flatMap(({ text }) => blocksOf("ts", text));
+const onlyCompiled = pages.flatMap(({ name, text }) =>
+  blocksOf("typescript", text).map((code) => ({ page: name.replaceAll(/\W+/g, "-"), code })),
+);
 
 /** What examples use of frameworks that are not installed here. */
 const STAND_INS = `
@@ -105,7 +122,10 @@ beforeAll(async () => {
   built = await buildPackage();
   await writeFile(path.join(built.project, "package.json"), '{ "type": "module" }');
   await writeFile(path.join(built.project, "stand-ins.d.ts"), STAND_INS);
-  await writeFile(path.join(built.project, "hand-off.ts"), blocksOf("ts", handOff).join("\n"));
+  await writeFile(
+    path.join(built.project, "hand-off.ts"),
+    blocksOf("ts", textOf(HAND_OFF)).join("\n"),
+  );
   for (const [index, code] of snippets.entries()) {
     await writeFile(path.join(built.project, `snippet-${index}.ts`), code);
   }
@@ -122,13 +142,17 @@ it("a working program comes within the first 20 lines", () => {
 });
 
 it("every snippet compiles, strictly, against the package as published", async () => {
-  // A snippet may say what its file is called, for others to import it.
-  const named = onlyCompiled.map((code, index) => ({
-    file: /^\/\/ ([\w.]+\.ts)$/m.exec(code)?.[1] ?? `example-${index}.ts`,
-    usesNode: /"(?:(?:@|leasehold\/)nestjs|node-cron)/.test(code),
+  // A snippet may say what its file is called, for others of its page to import it.
+  const named = onlyCompiled.map(({ page, code }, index) => ({
+    folder: page,
+    file: path.join(page, /^\/\/ ([\w.]+\.ts)$/m.exec(code)?.[1] ?? `example-${index}.ts`),
+    usesNode: /"(?:(?:@|leasehold\/)nestjs|node-cron|@upstash\/lock)/.test(code),
     code,
   }));
-  for (const { file, code } of named) await writeFile(path.join(built.project, file), code);
+  for (const { folder, file, code } of named) {
+    await mkdir(path.join(built.project, folder), { recursive: true });
+    await writeFile(path.join(built.project, file), code);
+  }
   const nest = named.filter(({ usesNode }) => usesNode).map(({ file }) => file);
   const others = named.filter(({ usesNode }) => !usesNode).map(({ file }) => file);
   const programs = ["hand-off.ts", ...snippets.map((_, index) => `snippet-${index}.ts`)];
