@@ -106,8 +106,7 @@ export class LockService {
   }
 
   /**
-   * Runs `work` under a lock and returns its result. The error of `work` wins over any of the
-   * release.
+   * Runs `work` under a lock and returns its result. Its error wins over any of the release.
    *
    * @throws LockAcquisitionError, LockConfigurationError as `acquire`
    * @throws LockLostError with `result` when the lock was lost before `work` had ended
@@ -193,8 +192,7 @@ export class LockService {
    * @throws LockLostError with `result` when the lock was lost before `work` had ended
    * @throws DatabaseError when what is remembered is not what its codec decodes
    * @throws LockConfigurationError before anything is sent
-   * @example
-   * const { result } = await locks.once(`charge:${id}`, () => charge(id), { ifRunning: "join" });
+   * @example const { result } = await locks.once(`charge:${id}`, () => charge(id), { ifRunning: "join" });
    */
   once<T>(
     key: string,
@@ -238,8 +236,7 @@ export class LockService {
   }
 
   /**
-   * Forgets that a job has completed, so that it may run again; one that runs now goes on. True if it was
-   * remembered.
+   * Forgets that a job has completed, so that it may run again. True if it was remembered.
    *
    * @throws DatabaseError when there is no answer
    */
