@@ -60,7 +60,7 @@ describe.skipIf(onlyBorrowedRedis)("the conformance suite on a full Redis sees, 
 
 describe("the schedules on Redis see, in Lua", () => {
   const withSeed = LUA_MUTANTS.filter(({ seed }) => seed !== undefined);
-  it.for(withSeed)("$name", { timeout: 60_000 }, async (mutant) => {
+  it.for(withSeed)("$name", { timeout: 240_000 }, async (mutant) => {
     const through = sending(await mutationOf(mutant));
     const seed = mutant.seed ?? 1;
     const options = { url, seed, count: MOST_SCHEDULES, maxViolations: 1, through };
