@@ -9,7 +9,8 @@ describeConformance("RedisDatabase", {
     const rest = rests.open();
     const storage = redisStorage(rest.prefix, (...command) => rest.command(...command));
     return {
-      database: rest.database(),
+      // On a busy machine an answer may take longer than the default.
+      database: rest.database({ requestTimeout: 20_000 }),
       storage,
       close: () => storage.clear(),
     };

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 export async function eventually(
   what: string,
   check: () => boolean | Promise<boolean>,
-  limitMs = 15_000,
+  limitMs = 25_000,
 ): Promise<void> {
   const limit = Date.now() + limitMs;
   // oxlint-disable-next-line no-await-in-loop

@@ -72,8 +72,11 @@ export function useRest(): { readonly open: () => Rest } {
   };
 }
 
+/** Ends only what hangs: on a busy machine an answer may take long. */
+const CLIENT_TIMEOUT_MS = 20_000;
+
 function clientOf({ url, token }: RestSession): Redis {
-  return restRedis({ url, token });
+  return restRedis({ url, token }, CLIENT_TIMEOUT_MS);
 }
 
 function openRest(session: RestSession, admin: Redis): Rest {

@@ -3,7 +3,9 @@ import { LockService, isLockError } from "../../src/index.ts";
 import { upstash } from "../../src/upstash/index.ts";
 
 const [use, prefix] = process.argv.slice(2);
-const locks = new LockService({ database: upstash(undefined, { prefix: prefix ?? "" }) });
+// On a busy machine an answer may take longer than the default, and would be asked for twice.
+const options = { prefix: prefix ?? "", requestTimeout: 20_000 };
+const locks = new LockService({ database: upstash(undefined, options) });
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 if (use === "wait") say("waiting");

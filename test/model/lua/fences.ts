@@ -25,7 +25,7 @@ export const FENCES: readonly LuaMutant[] = [
     script: "acquire",
     find: "if fence <= highestFence then",
     replace: "if fence <= 1 then",
-    seed: 1,
+    seed: 39,
     guarantee:
       "R6 a counter that lags behind, as after a failover, goes on above the highest fence drawn",
   },

@@ -18,7 +18,7 @@ const INSPECTED = "R7 a value that is not text can be inspected, and force-delet
 /** The scripts of the operations, with a schedule in which each finds text that is not a record. */
 const SCRIPTS = [
   { script: "acquire", seed: 17 },
-  { script: "renew", seed: 49 },
+  { script: "renew", seed: 272 },
   { script: "release", seed: 17 },
   { script: "inspect", seed: 49 },
   { script: "force-delete", seed: 49 },

@@ -45,7 +45,7 @@ export const TAKEOVER: readonly LuaMutant[] = [
     script: "acquire",
     find: "fence, taken[1] }",
     replace: "fence }",
-    seed: 4,
+    seed: 180,
     guarantee: "takeover: the old owner's release spares the new owner",
   },
   {
