@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { freePort } from "../../dev/redis/probe.ts";
 import { useRest } from "../support/rest.ts";
 import { useCommand } from "./command.ts";
 
@@ -49,7 +50,7 @@ it("inspect tells who holds a lock, and by its status whether anybody does", asy
 it("release asks first: only yes releases", async () => {
   const rest = rests.open();
   const locks = rest.locks();
-  await locks.acquire("a", { trace: ESCAPE, autoRenew: false });
+  const first = await locks.acquire("a", { trace: ESCAPE });
   const release = ["release", "a", "--prefix", rest.prefix];
   for (const input of ["", "n\n", "yess\n", "\n"]) {
     const kept = await leasehold(rest.session, release, { input });
@@ -62,9 +63,10 @@ it("release asks first: only yes releases", async () => {
   expect(done).toMatchObject({ status: 0, stdout: "a is released\n" });
   expect(await locks.isLocked("a")).toBe(false);
   expect(await leasehold(rest.session, [...release, "--yes"])).toMatchObject({ status: 1 });
-  await locks.acquire("a", { autoRenew: false });
+  const second = await locks.acquire("a");
   const unasked = await leasehold(rest.session, [...release, "--yes", "--json"]);
   expect(unasked).toEqual({ status: 0, stdout: '{"released":true}\n', stderr: "" });
+  for (const lock of [first, second]) await lock.release().catch(() => undefined);
 });
 
 it("recall shows what is remembered of a job, and forget forgets it", async () => {
@@ -124,7 +126,8 @@ it("help and version need no settings", async () => {
 
 it("a database that gives no answer is status 3, without the token", async () => {
   const token = "a-secret-token";
-  const lost = await leasehold({ url: "http://127.0.0.1:9", token }, ["inspect", "a"]);
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const lost = await leasehold({ url, token }, ["inspect", "a"]);
   expect(lost).toMatchObject({ status: 3, stdout: "" });
   expect(lost.stderr).toMatch(/could not be reached/);
   expect(lost.stderr).not.toContain(token);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { freePort } from "../../dev/redis/probe.ts";
 import { startStack, type Stack } from "../../dev/stack.ts";
 import { useCommand, withoutStreams, type Where } from "./command.ts";
 
@@ -55,10 +56,14 @@ it("tells a wrong token, and never shows it", async () => {
 });
 
 it("tells a host that cannot be reached", async () => {
-  const { status, found } = await doctor({ url: "http://127.0.0.1:9", token: "any-token" });
+  const { status, found } = await doctor({
+    url: `http://127.0.0.1:${await freePort()}`,
+    token: "any-token",
+  });
   expect(status).toBe(1);
   expect(found["round trip"]).toMatchObject({
     status: "problem",
+    message: expect.stringContaining("could not be reached"),
     advice: expect.stringContaining("check the URL"),
   });
 });
