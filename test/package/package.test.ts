@@ -163,15 +163,15 @@ it("two copies in one process recognize each other's errors", async () => {
 
 // What a user's bundle grows by, in bytes: raise a budget only for what is worth it.
 it.each([
-  ['export * from "leasehold"', 25_400],
-  ['export { LockService } from "leasehold"; export * from "leasehold/upstash"', 22_900],
+  ['export * from "leasehold"', 25_700],
+  ['export { LockService } from "leasehold"; export * from "leasehold/upstash"', 23_200],
   ['export * from "leasehold/upstash"', 11_800],
-  ['export * from "leasehold/hono"', 17_600],
-  ['export * from "leasehold/web"', 17_400],
-  ['export * from "leasehold/cloudflare"', 14_400],
-  ['export * from "leasehold/nestjs"', 16_600],
-  ['export * from "leasehold/vercel"', 14_400],
-  ['export * from "leasehold/cron"', 13_700],
+  ['export * from "leasehold/hono"', 17_900],
+  ['export * from "leasehold/web"', 17_700],
+  ['export * from "leasehold/cloudflare"', 14_700],
+  ['export * from "leasehold/nestjs"', 16_900],
+  ['export * from "leasehold/vercel"', 14_700],
+  ['export * from "leasehold/cron"', 14_000],
 ])("%s adds no more than %i bytes, minified and gzipped", async (contents, limit) => {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: built.project },
