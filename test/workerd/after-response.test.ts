@@ -3,6 +3,24 @@ import { LockService } from "../../src/index.ts";
 import { unboundedDatabase } from "./redis-client.ts";
 import { call, command, json } from "./worker-under-test.ts";
 
+it("work that goes on long after the response is warned in time to report and release", async () => {
+  const key = crypto.randomUUID();
+  const response = await call("POST", `/test/warned/${key}`);
+  expect(response.status).toBe(202);
+  const report = await vi.waitFor(async () => {
+    const text = await command("GET", `report:${key}`);
+    expect(text).not.toBe(null);
+    return JSON.parse(String(text)) as unknown;
+  }, 20_000);
+  expect(report).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ type: "heldAfterResponse", keys: [key] }),
+      { type: "requestBudget", requests: 2 },
+    ]),
+  );
+  await vi.waitFor(async () => expect(await command("EXISTS", `lock:${key}`)).toBe(0), 5_000);
+});
+
 describe.concurrent(
   "work that continues after the response keeps its lock past several TTLs",
   () => {

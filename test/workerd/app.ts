@@ -1,7 +1,14 @@
 import { waitUntil as ambientWaitUntil } from "cloudflare:workers";
 import { Hono } from "hono";
 import { consumeOnce } from "../../src/cloudflare/index.ts";
-import { LockService, isLockError, type Lock, type RequestContext } from "../../src/index.ts";
+import {
+  LockService,
+  isLockError,
+  systemRuntime,
+  type Lock,
+  type LockEvent,
+  type RequestContext,
+} from "../../src/index.ts";
 import { idempotency, locks, withLock, type LocksVariables } from "../../src/hono/index.ts";
 import { idempotency as idempotent, withLock as guarded } from "../../src/web/index.ts";
 import example from "../../worker/index.ts";
@@ -18,6 +25,17 @@ const service = new LockService({ database: unboundedDatabase(redis) });
 const ambient = new LockService({
   database: unboundedDatabase(redis),
   waitUntil: ambientWaitUntil,
+});
+
+/** For it a second is a tenth of one. */
+const hasty = new LockService({
+  database: unboundedDatabase(redis),
+  requestBudget: 2,
+  runtime: {
+    ...systemRuntime,
+    now: () => ({ wall: Date.now(), monotonic: performance.now() * 10 }),
+    sleep: (ms, signal, options) => systemRuntime.sleep(ms / 10, signal, options),
+  },
 });
 
 /** The Worker under test: the example, and routes for the tests. */
@@ -88,6 +106,29 @@ test.post("/later/:key/:waitUntil{own|none|ambient}", async (c) => {
   else void work();
   return c.json({ fence: lock.fence }, 202);
 });
+
+test.post(
+  "/warned/:key",
+  locks(() => hasty),
+  async (c) => {
+    const lock = await c.var.locks.acquire(keyOf(c), { ttl: 60_000 });
+    const events: LockEvent[] = [];
+    const stop = c.var.locks.events.subscribe((event) => {
+      const isOwn = "token" in event ? event.token === lock.token : event.type === "requestBudget";
+      if (isOwn) events.push(event);
+    });
+    const work = async (): Promise<void> => {
+      const isWarned = (): boolean => events.some(({ type }) => type === "heldAfterResponse");
+      while (!isWarned()) await pause(50);
+      stop();
+      await redis.set(`report:${keyOf(c)}`, JSON.stringify(events), { ex: EXPIRY_S });
+      // At last: until then the lock's waitUntil lets this go on.
+      await lock.release();
+    };
+    void work();
+    return c.body(null, 202);
+  },
+);
 
 test.post(
   "/count/:key",
