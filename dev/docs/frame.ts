@@ -22,6 +22,7 @@ const NAVIGATION: readonly (readonly [heading: string, ...pages: string[]])[] = 
     "docs/queues-and-crons.md",
     "docs/hand-off.md",
     "docs/renewal-and-retries.md",
+    "docs/locker.md",
     "docs/faq.md",
   ],
   ["Operate", "docs/redis.md", "docs/operating.md", "docs/errors.md"],
