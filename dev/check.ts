@@ -13,6 +13,7 @@ const STEPS: readonly (readonly [name: string, command: string, ...args: string[
   ["types of src", "tsc", "-p", "src", "--noEmit"],
   ["types of test/workerd", "tsc", "-p", "test/workerd"],
   ["types of test/nestjs", "tsc", "-p", "test/nestjs"],
+  ["links of the documents", "node", "dev/docs/docs.ts"],
 ];
 
 const root = path.join(import.meta.dirname, "..");
