@@ -146,8 +146,16 @@ async function clock({ send }: Patient): Promise<Finding> {
 
 async function fence({ send, prefix }: Patient): Promise<Finding> {
   const key = `${prefix}fence`;
-  const value = await send("GET", key).catch(words);
-  if (value === null || /^\d+$/.test(String(value))) {
+  let value: unknown;
+  try {
+    value = await send("GET", key);
+  } catch (error) {
+    const message = words(error);
+    const advice = "look at this key yourself, and allow GET for it";
+    if (!message.startsWith("WRONGTYPE"))
+      return finding("fence counter", "warning", message, advice);
+  }
+  if (value === null || (typeof value === "string" && /^\d+$/.test(value))) {
     return finding("fence counter", "ok", value === null ? "not used yet" : "ours");
   }
   const message = `the key ${safe(key)} holds something else than our counter`;

@@ -21,7 +21,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === "version") print(manifest.version);
   if (command === "help" || command === "version") return 0;
   const { prefix } = options;
-  const database = upstash(undefined, { ...(prefix === undefined ? {} : { prefix }) });
+  const database = upstash(undefined, { prefix });
   const locks = new LockService({ database });
   if (command === "doctor") return doctor(options, locks);
   // So that what is wrong with it is told before anything is asked or shown.

@@ -42,7 +42,8 @@ function entryAt(store: MemoryStore, name: string): ListedLock | ListedJob | und
   };
 }
 
-function withoutResult({ result: _, ...record }: ResultRecord): ResultRecord {
+function withoutResult(found: ResultRecord): ResultRecord {
+  const { result: _, ...record } = found;
   return record;
 }
 
