@@ -183,6 +183,7 @@ it.each([
   ['export * from "leasehold/nestjs"', 17_300],
   ['export * from "leasehold/vercel"', 15_100],
   ['export * from "leasehold/cron"', 14_400],
+  ['export * from "leasehold/telemetry"', 3_300],
 ])("%s adds no more than %i bytes, minified and gzipped", async (contents, limit) => {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: built.project },

@@ -1,0 +1,2 @@
+export { instrument, type InstrumentOptions } from "./instrument.ts";
+export type { Meter, Span, Tracer } from "./telemetry.ts";
