@@ -1,27 +1,35 @@
 /**
  * `npm run bench -- contended`: many wait for one key. Each way in turn, in one interleaved run, beside the
- * arithmetic limit: nothing is faster than N × (hold + round trip). A round trip is that of the REST front.
+ * arithmetic limit: nothing is faster than N × (hold + round trip). A round trip is that of the REST front
+ * or, for those that speak Redis's own protocol, of a TCP relay.
  */
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startStack, stopOnSignals } from "../dev/stack.ts";
+import { CONTENDED_FILE, type ContendedTable } from "./cost/picture.ts";
+import { startRelay } from "./cost/relay.ts";
 import { median, shuffled } from "./cost/sample.ts";
+import { tcpWays } from "./cost/tcp-ways.ts";
 import { byHand, ours, upstashLock, type Way } from "./cost/ways.ts";
 
 const ROUNDS = 5;
 /** Waiters, how long each holds the lock, and the round trip; in ms. */
 const SETTINGS = [
+  [2, 20, 20],
   [10, 20, 20],
   [30, 20, 20],
   [100, 20, 20],
   [30, 20, 5],
   [10, 200, 20],
+  [10, 200, 5],
 ] as const;
 
 /** What one round of one way came to. */
 interface Round {
   /** The whole time beside the limit. */
   readonly ratio: number;
-  /** Requests an operation, release included. */
+  /** Requests an operation, release included; over TCP, commands sent. */
   readonly requests: number;
   /** The share of pairs of which the later one came first. */
   readonly overtaken: number;
@@ -31,33 +39,47 @@ interface Round {
 
 const stack = await startStack({ onProgress: (line) => console.log(line) });
 stopOnSignals(() => stack.stop());
+const relay = await startRelay(stack.redis.url);
+const overTcp = tcpWays(relay);
 try {
   const { url, token } = stack.session;
-  const ways = [ours(url, token), upstashLock(url, token), byHand(url, token)];
+  const ways = [ours(url, token), upstashLock(url, token), byHand(url, token), ...overTcp.ways];
   for (const way of ways) await way.withLock("warm", () => undefined);
-  for (const setting of SETTINGS) await compare(ways, setting);
+  const tables: ContendedTable[] = [];
+  for (const setting of SETTINGS) tables.push(await compare(ways, setting));
+  mkdirSync(path.dirname(CONTENDED_FILE), { recursive: true });
+  writeFileSync(CONTENDED_FILE, JSON.stringify(tables));
 } finally {
+  overTcp.close();
+  await relay.stop();
   await stack.stop();
 }
 
-async function compare(ways: readonly Way[], setting: (typeof SETTINGS)[number]): Promise<void> {
+async function compare(
+  ways: readonly Way[],
+  setting: (typeof SETTINGS)[number],
+): Promise<ContendedTable> {
   const [waiters, hold, roundTrip] = setting;
   stack.session.latencyMs = roundTrip;
+  relay.roundTripMs = roundTrip;
   const rounds = new Map<Way, Round[]>(ways.map((way) => [way, []]));
   for (let at = 0; at < ROUNDS; at += 1) {
     for (const [way, found] of shuffled([...rounds])) found.push(await contend(way, setting));
   }
+  const title = `${waiters} waiters, held ${hold} ms, round trip ${roundTrip} ms`;
   console.log(
-    `\n${waiters} waiters, lock held ${hold} ms, round trip ${roundTrip} ms; medians of ${ROUNDS} rounds`,
+    `\n${title}; medians of ${ROUNDS} rounds\n\n` +
+      "| | × limit | requests an operation | pairs out of order | longest ÷ median wait |\n| --- | --: | --: | --: | --: |",
   );
-  for (const [{ name }, found] of rounds) {
-    const of = (figure: keyof Round, digits: number): string =>
-      median(found.map((round) => round[figure])).toFixed(digits);
+  const rows = [...rounds].map(([way, found]) => {
+    const of = (figure: keyof Round): number => median(found.map((round) => round[figure]));
     console.log(
-      `${name.padEnd(16)} ${of("ratio", 2)} times the limit, ${of("requests", 1)} requests an operation, ` +
-        `${(Number(of("overtaken", 3)) * 100).toFixed(0)} % of pairs out of order, longest wait ${of("worst", 1)} times the median`,
+      `| ${way.name} | ${of("ratio").toFixed(2)} | ${of("requests").toFixed(1)} | ` +
+        `${(of("overtaken") * 100).toFixed(0)} % | ${of("worst").toFixed(1)} |`,
     );
-  }
+    return { name: way.name, ratio: of("ratio"), requests: of("requests") };
+  });
+  return { title, rows };
 }
 
 async function contend(
@@ -68,6 +90,7 @@ async function contend(
   const served: number[] = [];
   const waits: number[] = [];
   stack.session.counters.reset();
+  relay.commands = 0;
   const started = performance.now();
   await Promise.all(
     Array.from({ length: waiters }, async (_, at) => {
@@ -83,7 +106,7 @@ async function contend(
   );
   return {
     ratio: (performance.now() - started) / (waiters * (hold + roundTrip)),
-    requests: stack.session.counters.requests / waiters,
+    requests: (stack.session.counters.requests + relay.commands) / waiters,
     overtaken: overtakenShare(served),
     worst: Math.max(...waits) / median(waits),
   };

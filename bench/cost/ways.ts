@@ -12,7 +12,7 @@ import scripts from "./scripts-0.1.json" with { type: "json" };
 /** The last commit of 0.1: before scripts were sent by their hash, and before the folders of today. */
 const COMMIT_0_1 = "c10f19b";
 const ROOT = path.join(import.meta.dirname, "../..");
-const TTL_MS = 30_000;
+export const TTL_MS = 30_000;
 /** What most loops written by hand sleep, and the default of `@upstash/lock`. */
 const HAND_PAUSE_MS = 50;
 const UPSTASH_PAUSE_MS = 100;
@@ -23,7 +23,7 @@ export interface Way {
   withLock(key: string, work: Work): Promise<unknown>;
 }
 
-type Work = () => void | Promise<void>;
+export type Work = () => void | Promise<void>;
 
 /** What a service of either version is used for here. */
 interface Service {
@@ -31,7 +31,7 @@ interface Service {
 }
 
 /** Nobody gives up: what is compared is how soon all have had their turn. */
-const PATIENCE_MS = 120_000;
+export const PATIENCE_MS = 120_000;
 
 export function ours(url: string, token: string): Way {
   const env = { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token };
