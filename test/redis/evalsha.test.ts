@@ -29,13 +29,13 @@ const PATIENT = { prefix: "", requestTimeout: PATIENCE_MS };
 
 it("scripts are sent without comments, but for their names", async () => {
   const scripts = await allScripts();
-  expect(scripts).toHaveLength(14);
+  expect(scripts).toHaveLength(15);
   const names = scripts.map((script) => {
     const [first, ...rest] = script.split("\n");
     expect(rest.join("\n")).not.toContain("--");
     return /^-- leasehold:([a-z-]+)$/.exec(first ?? "")?.[1];
   });
-  expect(new Set(names).size).toBe(14);
+  expect(new Set(names).size).toBe(15);
   expect(names).not.toContain(undefined);
 });
 

@@ -1,7 +1,7 @@
 /**
  * What scripts that read records have in common; put where it is needed, as each helper costs time: see {@link lua}.
  *
- * The scripts do the atomic work. Each is one plain EVAL; every key it touches is in KEYS; no TIME, no
+ * The scripts do the atomic work. Each is one plain EVAL; every key it touches is in KEYS, but in `list`; no TIME, no
  * randomness, milliseconds only. Reads come before INCR and INCR before other writes, because Redis
  * does not roll a script back. A record is never re-encoded here: cjson rounds. Each stands in a file
  * with what encodes its arguments and decodes its reply, so that both sides change together.
