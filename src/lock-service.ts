@@ -126,7 +126,8 @@ export class LockService {
    * @throws LockConfigurationError when it is bound to none: its locks then belong to many
    */
   holds(key: string): boolean {
-    return this.#bound("holds").holds(checkKey(key));
+    const name = checkKey(key);
+    return this.#bound("holds").holds(name);
   }
 
   /**
@@ -213,8 +214,7 @@ export class LockService {
   }
 
   /**
-   * Runs `work` for each item as `once` does, with one request for each 100. Resolves with what became of
-   * each, in order.
+   * Runs `work` for each item as `once` does, with one request for each 100: an outcome each, in order.
    *
    * @throws LockConfigurationError before anything is sent
    * @example await locks.onceEach(batch.messages, { key: (message) => message.id, work: handle });
