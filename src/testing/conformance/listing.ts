@@ -135,7 +135,7 @@ export const listing: readonly Definition[] = [
 
   define(
     "R7 a listing shows a lock that is no text as unreadable",
-    ["list", "noText"],
+    ["list", "storage", "noText"],
     async (scene) => {
       await scene.storage.writeNoText?.("lock:a");
       await scene.storage.writeNoText?.("done:b");
