@@ -1,10 +1,10 @@
-/** What is used of a span: fits that of `@opentelemetry/api` and of Cloudflare's `tracing`. */
+/** What is used of a span: fits that of `@opentelemetry/api`. */
 export interface Span {
   setAttribute(name: string, value: string | number): unknown;
   end(): void;
 }
 
-/** Fits `trace.getTracer("…")` of `@opentelemetry/api`, and `tracing` of `cloudflare:workers`. */
+/** Fits `trace.getTracer("…")` of `@opentelemetry/api`. */
 export interface Tracer {
   startActiveSpan<T>(name: string, work: (span: Span) => T): T;
 }
