@@ -1,5 +1,6 @@
 import { checkInteger, checkOptions, type OptionNames } from "./check.ts";
 import {
+  escapeGlob,
   listOperation,
   type ListOperation,
   type ListRequest,
@@ -78,7 +79,7 @@ export class Listing implements AsyncIterable<LockEntry | JobEntry> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<LockEntry | JobEntry, void> {
     const { keyPrefix } = this.#settings;
-    const match = keyPrefix.replaceAll(/[[\]?*\\]/g, "\\$&") + (this.#request.match ?? "*");
+    const match = escapeGlob(keyPrefix) + (this.#request.match ?? "*");
     while (this.#cursor !== null && this.#commands < this.#maxCommands) {
       const cursor = this.#cursor === "" ? undefined : this.#cursor;
       this.#commands += 1;

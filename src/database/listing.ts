@@ -67,6 +67,11 @@ export function checkListRequest(request: ListRequest): {
   return { match, limit, cursor };
 }
 
+/** A glob for this text alone. */
+export function escapeGlob(text: string): string {
+  return text.replaceAll(/[[\]?*\\]/g, "\\$&");
+}
+
 /** @throws LockConfigurationError unless the backend can look through its keys */
 export function listOperation(database: Partial<ListOperation>): ListOperation["list"] {
   if (database.list !== undefined) return database.list.bind(database);

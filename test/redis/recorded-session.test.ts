@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createClient } from "@redis/client";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import { escapeGlob } from "../../src/database/listing.ts";
 import { LockService, Locker, RedisDatabase, type RedisClient } from "../../src/index.ts";
 import { ManualRuntime } from "../../src/testing/index.ts";
 import { eventually } from "../dev/eventually.ts";
@@ -59,7 +60,7 @@ beforeAll(async () => {
   await redis.connect();
 });
 afterAll(async () => {
-  const keys = await redis.keys(`${prefix.replaceAll(/[[\]?*\\]/g, "\\$&")}*`);
+  const keys = await redis.keys(`${escapeGlob(prefix)}*`);
   if (keys.length > 0) await redis.del(keys);
   await redis.close();
 });

@@ -1,4 +1,5 @@
 import { afterEach } from "vitest";
+import { escapeGlob } from "../../src/database/listing.ts";
 import {
   systemRuntime,
   type AcquireOutcome,
@@ -75,7 +76,7 @@ export class DatabaseScene {
 
   /** Removes what tests at this level deliberately leave behind. */
   async clear(): Promise<void> {
-    const pattern = `${this.prefix.replaceAll(/[[\]?*\\]/g, "\\$&")}*`;
+    const pattern = `${escapeGlob(this.prefix)}*`;
     const keys = (await this.command("KEYS", pattern)) as string[];
     if (keys.length > 0) await this.command("DEL", ...keys);
   }

@@ -1,3 +1,4 @@
+import { escapeGlob } from "../../src/database/listing.ts";
 import type { RawStorage } from "../../src/testing/index.ts";
 
 type Command = (...command: (string | number)[]) => Promise<unknown>;
@@ -30,7 +31,7 @@ export function redisStorage(
       await command("RPUSH", prefix + name, "a", "list");
     },
     async clear() {
-      const pattern = `${prefix.replaceAll(/[[\]?*\\]/g, "\\$&")}*`;
+      const pattern = `${escapeGlob(prefix)}*`;
       const keys = (await command("KEYS", pattern)) as string[];
       if (keys.length > 0) await command("DEL", ...keys);
     },

@@ -3,6 +3,7 @@ import type { Redis } from "@upstash/redis";
 import { afterAll, afterEach, beforeAll, expect, inject } from "vitest";
 import { startRestFront, type RestFront } from "../../dev/rest/front.ts";
 import type { RestSession } from "../../dev/rest/session.ts";
+import { escapeGlob } from "../../src/database/listing.ts";
 import {
   LockService,
   RedisDatabase,
@@ -115,10 +116,7 @@ async function settledInTime(pledges: readonly Promise<unknown>[]): Promise<bool
 async function expectNothingLeft(rest: Rest): Promise<void> {
   const { prefix, pendingSleeps } = rest;
   expect(pendingSleeps(), "pending sleeps").toBe(0);
-  const keys = (await rest.command(
-    "KEYS",
-    `${prefix.replaceAll(/[[\]?*\\]/g, "\\$&")}*`,
-  )) as string[];
+  const keys = (await rest.command("KEYS", `${escapeGlob(prefix)}*`)) as string[];
   for (const key of keys) {
     // What is remembered of a job is to be there for long.
     if (key === `${prefix}fence` || key.startsWith(`${prefix}done:`)) continue;

@@ -1,5 +1,6 @@
 import {
   checkListRequest,
+  escapeGlob,
   type ListPage,
   type ListRequest,
   type ListedJob,
@@ -77,11 +78,6 @@ export function listCommand(names: Names, request: ListRequest): Command<ListPag
     undeclared: true,
     decode: decodePage,
   };
-}
-
-/** A glob for this text alone. */
-export function escapeGlob(text: string): string {
-  return text.replaceAll(/[[\]?*\\]/g, "\\$&");
 }
 
 function decodePage({ rest: [at, list] }: Reply): ListPage | undefined {
